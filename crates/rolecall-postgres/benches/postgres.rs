@@ -172,6 +172,9 @@ impl Bench {
         let (load, copy) = (median(loads), median(copies));
         println!("{name}: load                         {load:>12.2?}");
         println!("{name}: COPY TO STDOUT of its tables {copy:>12.2?}   ratio {:.1}", ratio(load, copy));
+        let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+        let alone = alone.env(LOAD_ALONE, format!("{} {} {}", self.name, self.schema, at.tenant_id));
+        assert!(alone.status().unwrap().success());
     }
 }
 
@@ -287,6 +290,36 @@ async fn revocations(url: &str, schema: &str, rounds: u32, interval: Duration, w
     println!("revocation to denied elsewhere, {how:<20} median {:>10.2?}   99 % {:>10.2?}", at(50), at(99));
 }
 
+/// For the bench itself: a process that only loads one tenant, so that its memory is that of the load.
+const LOAD_ALONE: &str = "ROLECALL_LOAD_ALONE";
+
+/// Loads a tenant, and prints the most memory that this process had. Linux knows it.
+async fn load_alone(url: &str, what: &str) {
+    let mut what = what.split(' ');
+    let (client, schema, tenant_id) = (what.next().unwrap(), what.next().unwrap(), what.next().unwrap());
+    let pool = if client == "sqlx" {
+        ConnectionPool::from(sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(url).await.unwrap())
+    } else {
+        Pool::builder(Manager::new(url.parse().unwrap(), NoTls)).max_size(1).build().unwrap().into()
+    };
+    let store = PostgresStore::builder(pool).schema(schema).build();
+    let memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    };
+    store.list(None, 1).await.unwrap();
+    let before = memory();
+    store.load(TenantId::from_uuid(tenant_id.parse().unwrap()), &mut Count(0)).await.unwrap().unwrap();
+    if let (Some(before), Some(after)) = (before, memory()) {
+        println!("a process that only loads it      {:>9.1} MiB at most, {:.1} before", mib(after), mib(before));
+    }
+}
+
+fn mib(kib: u64) -> f64 {
+    u32::try_from(kib).map_or(f64::INFINITY, f64::from) / 1024.0
+}
+
 fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
@@ -299,6 +332,9 @@ async fn main() {
         );
         std::process::exit(1);
     };
+    if let Ok(what) = std::env::var(LOAD_ALONE) {
+        return load_alone(&url, &what).await;
+    }
     let is_short = std::env::var("ROLECALL_SHORT").is_ok();
     let config: Config = url.parse().unwrap();
     let (client, connection) = config.connect(NoTls).await.unwrap();
@@ -309,8 +345,9 @@ async fn main() {
     let pools = [("deadpool", ConnectionPool::from(deadpool)), ("sqlx", ConnectionPool::from(sqlx))];
     let client = Arc::new(client);
     for (number, (name, pool)) in pools.into_iter().enumerate() {
-        let store = PostgresStore::builder(pool.clone()).schema(&schema).build();
-        let notifying = PostgresStore::builder(pool).schema(&schema).notify().build();
+        // A commit of a million users is one COPY for each table, which takes longer than the default.
+        let builder = || PostgresStore::builder(pool.clone()).schema(&schema).step_timeout(Duration::from_secs(600));
+        let (store, notifying) = (builder().build(), builder().notify().build());
         store.migrate().await.unwrap();
         if number == 0 {
             let one = format!("CREATE TABLE {schema}.one (n bigint); INSERT INTO {schema}.one VALUES (0)");

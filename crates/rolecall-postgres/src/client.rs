@@ -20,7 +20,8 @@ pub(crate) async fn execute(client: &Client, sql: &str, values: &Values<'_>) -> 
     Ok(client.execute_typed(sql, values).await?)
 }
 
-/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip.
+/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip, and so does
+/// a commit up to its COMMIT.
 ///
 /// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read, so
 /// the memory that a load takes does not depend on the size of the tenant.
@@ -53,6 +54,16 @@ impl<'c, T> Sent<'c, T> {
     }
 }
 
+/// Waits for the last of the answers after a BEGIN that has failed.
+///
+/// Without a transaction, a pooler takes its connection to the server for idle after each answer. If this client left before the
+/// last one, PgBouncer 1.18 would hand the rest to the next client of that connection.
+async fn finish<T>(connection: &Connection<'_>, last: Option<Sent<'_, T>>) {
+    if let Some(last) = last {
+        let _ = last.answer(connection, "the end of a failed transaction").await;
+    }
+}
+
 /// The next row of a stream.
 async fn next(
     connection: &Connection<'_>,
@@ -76,7 +87,11 @@ pub(crate) async fn read_snapshot(
     }
     let end = Sent::send(client.batch_execute("COMMIT")).await;
 
-    begin.answer(connection, "BEGIN").await?;
+    if let Err(failure) = begin.answer(connection, "BEGIN").await {
+        drop(sent);
+        finish(connection, Some(end)).await;
+        return Err(failure);
+    }
     for (number, (sent, statement)) in sent.into_iter().zip(statements).enumerate() {
         let mut rows = pin!(sent.answer(connection, statement.step).await?);
         while let Some(row) = next(connection, statement.step, &mut rows).await? {
@@ -84,6 +99,30 @@ pub(crate) async fn read_snapshot(
         }
     }
     end.answer(connection, "the end of the snapshot").await
+}
+
+pub(crate) async fn begin(
+    connection: &Connection<'_>,
+    client: &Client,
+    begin: &str,
+    statements: &[Statement<'_>],
+) -> Result<Vec<Vec<Row>>, Failure> {
+    let begin = Sent::send(client.batch_execute(begin)).await;
+    let mut sent = Vec::with_capacity(statements.len());
+    for statement in statements {
+        sent.push(Sent::send(client.query_typed(statement.sql, &statement.values)).await);
+    }
+    // The first error is the cause of those that follow.
+    if let Err(failure) = begin.answer(connection, "BEGIN").await.map_err(Failure::at_begin) {
+        finish(connection, sent.pop()).await;
+        return Err(failure);
+    }
+    let mut answers = Vec::with_capacity(statements.len());
+    for (sent, statement) in sent.into_iter().zip(statements) {
+        let rows = sent.answer(connection, statement.step).await?;
+        answers.push(rows.into_iter().map(Row::Client).collect());
+    }
+    Ok(answers)
 }
 
 pub(crate) async fn copy_in(

@@ -1,69 +1,79 @@
 //! A commit: one transaction, whatever its size.
 //!
-//! Four round trips with tokio-postgres: BEGIN, the tenant's row, everything else, COMMIT. The tenant's row is the lock: the
-//! first commit that updates it wins, and the others find a stale base.
+//! Two round trips with tokio-postgres: BEGIN together with all changes, and COMMIT. Large additions are sent by COPY between
+//! them. The tenant's row is the lock: the first commit that updates it wins, and the others find a stale base.
 
-use std::pin::Pin;
-
-use futures_util::future::try_join_all;
-use postgres_types::{ToSql, Type};
+use postgres_types::Type;
 use rolecall::records::{Change, CommitId, Envelope, Record, RecordKind, Revision, TenantId, TenantRecord};
 use rolecall::store::{Base, Commit, StoreError};
 use uuid::Uuid;
 
+use crate::combined::{Combined, Rows, Value, expect_rows};
 use crate::connection::{Connection, get};
 use crate::copy;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::notification;
-use crate::statements::{NOTIFY, Statements};
+use crate::statements::{self, Statements};
 use crate::tables::{self, ColumnRole, TABLES, Table};
 use crate::value::{Cell, Micros};
 
 /// From so many rows of one table on, COPY is faster than arrays.
 const COPY_FROM: usize = 1_000;
 
-/// A statement that is under way, with the number of rows that it must affect.
-type Pending<'c> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'c>>;
-
-/// Writes a commit into the open transaction of a connection, and returns the revision that it makes.
+/// Writes a commit into the transaction of a connection, and returns the revision that it makes. `begin` opens the transaction,
+/// or sets what the commit needs in an open one.
 pub(crate) async fn write(
     connection: &Connection<'_>,
     sql: &Statements,
+    begin: &str,
     commit: Commit<'_>,
 ) -> Result<Revision, Failure> {
     let Commit { base, envelope, changes } = commit;
-    let tenant_id = base.tenant_id().as_uuid();
+    let (tenant_id, commit_id) = (base.tenant_id().as_uuid(), envelope.id.as_uuid());
     let batches = Batches::new(tenant_id, changes)?;
-    let revision = move_tenant(connection, sql, base, envelope, changes, batches.tenant).await?;
-    let (mut small, mut large) = (Vec::new(), Vec::new());
+    let begin = format!("{begin}; {}", statements::mark(commit_id));
+    let Some((moved, values)) = moved(sql, base, changes, batches.tenant) else {
+        // A stale base is reported first.
+        connection.batch("BEGIN", &begin).await.map_err(Failure::at_begin)?;
+        let stale = stale(connection, sql, tenant_id, base).await?;
+        return Err(stale.map_or_else(|| Failure::damaged("a creation without a tenant record"), Failure::Answer));
+    };
+    // No statement changes a table twice: the parts of one do not see each other's rows, and some servers refuse it.
+    let later = || Combined::new(&sql.moved, tenant_id, commit_id, Vec::new());
+    let mut rounds = [Combined::new(moved, tenant_id, commit_id, values), later(), later()];
+    let mut large = Vec::new();
     if matches!((batches.tenant, base), (TenantChange::Removed, Base::At(_))) {
-        for table in &sql.tables {
-            small.push(clear(connection, &table.clear, tenant_id));
-        }
+        let [first, ..] = &mut rounds;
+        sql.tables.iter().for_each(|table| first.push(&table.clear, Rows::none()));
     } else {
         for ((batch, table), statements) in batches.tables.iter().zip(TABLES).zip(&sql.tables) {
-            if !batch.deleted.is_empty() {
-                small.push(send_rows(connection, &statements.delete, tenant_id, table, &batch.deleted, true));
+            let [first, second, third] = &mut rounds;
+            let mut free = [first, second, third].into_iter();
+            let mut next = || free.next().ok_or_else(|| Failure::damaged("a table has too many kinds of change"));
+            let Batch { inserted, updated, deleted } = batch;
+            if !deleted.is_empty() {
+                next()?.push_counted(&statements.delete, rows(table, deleted, true), deleted.len());
             }
-            if let (Some(update), false) = (&statements.update, batch.updated.is_empty()) {
-                small.push(send_rows(connection, update, tenant_id, table, &batch.updated, false));
+            if let (Some(update), false) = (&statements.update, updated.is_empty()) {
+                next()?.push_counted(update, rows(table, updated, false), updated.len());
             }
-            if batch.inserted.len() >= COPY_FROM {
+            if inserted.len() >= COPY_FROM {
                 let types = std::iter::once(Type::UUID).chain(table.columns.iter().map(|column| column.ty.single()));
-                large.push((&statements.copy, types.collect::<Vec<_>>(), &batch.inserted));
-            } else if !batch.inserted.is_empty() {
-                small.push(send_rows(connection, &statements.insert, tenant_id, table, &batch.inserted, false));
+                large.push((&statements.copy, types.collect::<Vec<_>>(), inserted));
+            } else if !inserted.is_empty() {
+                next()?.push(&statements.insert, rows(table, inserted, false));
             }
         }
     }
-    small.push(insert_commit(connection, sql, tenant_id, revision, envelope, changes.len()));
+    let [first, ..] = &mut rounds;
+    first.push(&sql.insert_commit, commit_row(envelope, changes.len())?);
     if !changes.is_empty() && changes.len() < COPY_FROM {
-        small.push(insert_changes(connection, sql, tenant_id, revision, changes));
+        first.push(&sql.insert_changes, rows_of_changes(changes));
     }
     if let Some(channel) = &sql.channel {
-        small.push(notify(connection, channel, tenant_id, revision));
+        first.notify(channel, notification::payload(tenant_id, next_revision(base)));
     }
-    try_join_all(small).await?;
+    let revision = send(connection, sql, &begin, base, &rounds).await?;
     for (copy, types, rows) in large {
         copy_rows(connection, copy, &types, rows.len(), rows.iter().cloned()).await?;
     }
@@ -77,6 +87,34 @@ pub(crate) async fn write(
         copy_rows(connection, &sql.copy_changes, &TYPES, changes.len(), rows).await?;
     }
     u64::try_from(revision).map(Revision::new).map_err(Failure::damaged)
+}
+
+/// Sends the statements together with BEGIN, and checks their answers. Returns the new revision.
+async fn send(
+    connection: &Connection<'_>,
+    sql: &Statements,
+    begin: &str,
+    base: Base,
+    rounds: &[Combined<'_>; 3],
+) -> Result<i64, Failure> {
+    let [first, later @ ..] = rounds;
+    let rounds: Vec<_> = std::iter::once(first).chain(later.iter().filter(|round| round.has_parts())).collect();
+    let texts: Vec<_> = rounds.iter().map(|round| round.sql()).collect();
+    let statements: Vec<_> = rounds.iter().zip(&texts).map(|(round, text)| round.statement(text)).collect();
+    let answers = connection.begin(begin, &statements).await?;
+    let mut answers = rounds.into_iter().zip(answers);
+    let moved = answers.next().and_then(|(round, rows)| Some((round, rows.into_iter().next()?)));
+    let Some((round, row)) = moved else {
+        let again = || Failure::Again(PostgresError::new(PostgresErrorKind::Contention, "a creation was rolled back"));
+        let stale = stale(connection, sql, base.tenant_id().as_uuid(), base).await?;
+        return Err(stale.map_or_else(again, Failure::Answer));
+    };
+    round.check(&row)?;
+    for (round, rows) in answers {
+        let lost = || Failure::damaged("the row of the tenant was changed within the transaction");
+        round.check(rows.first().ok_or_else(lost)?)?;
+    }
+    get(&row, 0)
 }
 
 /// What happens to the tenant record.
@@ -132,62 +170,36 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Raises the tenant's revision, if the base is its latest position. Returns the new revision.
-async fn move_tenant(
-    connection: &Connection<'_>,
-    sql: &Statements,
+/// The text and the values of `moved`: it raises the tenant's revision, if the base is its latest position. `None` for a creation
+/// without a tenant record.
+fn moved<'v>(
+    sql: &'v Statements,
     base: Base,
-    envelope: &Envelope,
     changes: &[Change],
-    tenant: TenantChange<'_>,
-) -> Result<i64, Failure> {
-    let tenant_id = base.tenant_id().as_uuid();
-    let commit_id = envelope.id.as_uuid();
+    tenant: TenantChange<'v>,
+) -> Option<(&'v str, Vec<(Value<'v>, Type)>)> {
     let newest_kind = i16::from(changes.iter().map(|change| change.kind().ordinal()).max().unwrap_or(0));
+    let newest_kind: (Value<'v>, Type) = (Box::new(newest_kind), Type::INT2);
     let (touched, slug, name) = match tenant {
         TenantChange::None => (false, None, None),
         TenantChange::Written(record) => (true, Some(record.slug.as_str()), Some(record.name.as_str())),
         TenantChange::Removed => (true, None, None),
     };
-    let moved = match base {
-        Base::Create(_) if slug.is_none() && !changes.is_empty() => {
-            // A stale base is reported first.
-            match stale(connection, sql, tenant_id, base).await? {
-                None => return Err(Failure::damaged("a creation without a tenant record")),
-                Some(answer) => return Err(answer.into()),
-            }
-        }
-        Base::Create(_) => {
-            let values: [(&(dyn ToSql + Sync), Type); 5] = [
-                (&tenant_id, Type::UUID),
-                (&slug, Type::TEXT),
-                (&name, Type::TEXT),
-                (&commit_id, Type::UUID),
-                (&newest_kind, Type::INT2),
-            ];
-            connection.query_one("the creation of the tenant", &sql.create, &values).await?
-        }
+    let (slug_is_missing, slug, name) = (slug.is_none(), text(slug), text(name));
+    match base {
+        Base::Create(_) if slug_is_missing && !changes.is_empty() => None,
+        Base::Create(_) => Some((&sql.create, vec![slug, name, newest_kind])),
         Base::At(at) => {
             let (revision, latest) = (number(at.revision), at.commit.as_uuid());
-            let values: [(&(dyn ToSql + Sync), Type); 8] = [
-                (&tenant_id, Type::UUID),
-                (&revision, Type::INT8),
-                (&latest, Type::UUID),
-                (&commit_id, Type::UUID),
-                (&newest_kind, Type::INT2),
-                (&touched, Type::BOOL),
-                (&slug, Type::TEXT),
-                (&name, Type::TEXT),
-            ];
-            connection.query_one("the wait for the tenant's row", &sql.advance, &values).await?
+            let touched: (Value<'v>, Type) = (Box::new(touched), Type::BOOL);
+            let at: [(Value<'v>, Type); 2] = [(Box::new(revision), Type::INT8), (Box::new(latest), Type::UUID)];
+            Some((&sql.advance, at.into_iter().chain([newest_kind, touched, slug, name]).collect()))
         }
-    };
-    if let Some(row) = moved {
-        return get(&row, 0);
     }
-    let again =
-        || Failure::Again(PostgresError::new(PostgresErrorKind::Contention, "another creation was rolled back"));
-    Err(stale(connection, sql, tenant_id, base).await?.map_or_else(again, Failure::Answer))
+}
+
+fn text(text: Option<&str>) -> (Value<'_>, Type) {
+    (Box::new(text), Type::TEXT)
 }
 
 /// Says why the base is stale. `None` if the tenant does not exist yet, and the base is its creation.
@@ -214,78 +226,46 @@ pub(crate) fn number(revision: Revision) -> i64 {
     i64::try_from(revision.number()).unwrap_or(i64::MAX)
 }
 
-/// Checks that a statement changed as many rows as the commit says: each change names whether its record existed.
-fn expect_rows(affected: u64, rows: usize) -> Result<(), Failure> {
-    if usize::try_from(affected) == Ok(rows) {
-        return Ok(());
+/// The revision that a commit makes, if its base is the latest position.
+fn next_revision(base: Base) -> i64 {
+    match base {
+        Base::Create(_) => 1,
+        Base::At(at) => number(at.revision).saturating_add(1),
     }
-    Err(Failure::damaged(format!("S3: the commit changes {rows} rows of a table, and {affected} of them were there")))
 }
 
-/// Sends rows as one array for each column, so the number of parameters does not grow with the rows.
-fn send_rows<'c>(
-    connection: &'c Connection<'_>,
-    statement: &'c str,
-    tenant_id: Uuid,
-    table: &'static Table,
-    rows: &'c [Vec<Cell<'c>>],
-    only_keys: bool,
-) -> Pending<'c> {
-    Box::pin(async move {
-        let sent = table.columns.iter().zip(1..).filter(|(column, _)| !only_keys || column.role == ColumnRole::Key);
-        let arrays: Vec<(Vec<Cell<'_>>, Type)> = sent
-            .map(|(column, at)| {
-                let cells = rows.iter().map(|row| row.get(at).map_or(Cell::Null, Cell::as_element));
-                (cells.collect(), column.ty.array().0)
-            })
-            .collect();
-        let mut values: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&tenant_id, Type::UUID)];
-        values.extend(arrays.iter().map(|(cells, ty)| (cells as &(dyn ToSql + Sync), ty.clone())));
-        expect_rows(connection.execute(table.name, statement, &values).await?, rows.len())
-    })
+/// The rows of a table that a part adds, changes or removes.
+fn rows<'v>(table: &Table, rows: &'v [Vec<Cell<'v>>], only_keys: bool) -> Rows<'v> {
+    let sent = table.columns.iter().zip(1..).filter(|(column, _)| !only_keys || column.role == ColumnRole::Key);
+    let cell = |row: &'v [Cell<'v>], at: usize| row.get(at).map_or(Cell::Null, Cell::as_element);
+    if let [row] = rows {
+        let values = sent.map(|(column, at)| {
+            let ty = if column.ty.array().1 { Type::TEXT } else { column.ty.single() };
+            (Box::new(cell(row, at)) as Value<'v>, ty)
+        });
+        return Rows::One(values.collect());
+    }
+    let arrays = sent.map(|(column, at)| {
+        let cells: Vec<_> = rows.iter().map(|row| cell(row, at)).collect();
+        (Box::new(cells) as Value<'v>, column.ty.array().0)
+    });
+    Rows::Many(arrays.collect())
 }
 
-fn clear<'c>(connection: &'c Connection<'_>, statement: &'c str, tenant_id: Uuid) -> Pending<'c> {
-    Box::pin(async move {
-        connection.execute("the deletion of the records", statement, &[(&tenant_id, Type::UUID)]).await.map(drop)
-    })
+/// The row of the commit, without tenant, revision and id.
+fn commit_row(envelope: &Envelope, changes: usize) -> Result<Rows<'_>, Failure> {
+    let changes = i64::try_from(changes).map_err(Failure::damaged)?;
+    Ok(Rows::One(vec![
+        (Box::new(envelope.previous.map(CommitId::as_uuid)), Type::UUID),
+        text(envelope.actor.as_ref().map(AsRef::as_ref)),
+        (Box::new(Micros::from(envelope.at)), Type::TIMESTAMPTZ),
+        text(envelope.note.as_ref().map(AsRef::as_ref)),
+        (Box::new(envelope.catalog.as_uuid()), Type::UUID),
+        (Box::new(changes), Type::INT8),
+    ]))
 }
 
-fn insert_commit<'c>(
-    connection: &'c Connection<'_>,
-    sql: &'c Statements,
-    tenant_id: Uuid,
-    revision: i64,
-    envelope: &'c Envelope,
-    changes: usize,
-) -> Pending<'c> {
-    Box::pin(async move {
-        let changes = i64::try_from(changes).map_err(Failure::damaged)?;
-        let values: [(&(dyn ToSql + Sync), Type); 9] = [
-            (&tenant_id, Type::UUID),
-            (&revision, Type::INT8),
-            (&envelope.id.as_uuid(), Type::UUID),
-            (&envelope.previous.map(CommitId::as_uuid), Type::UUID),
-            (&envelope.actor.as_ref().map(AsRef::<str>::as_ref), Type::TEXT),
-            (&Micros::from(envelope.at), Type::TIMESTAMPTZ),
-            (&envelope.note.as_ref().map(AsRef::<str>::as_ref), Type::TEXT),
-            (&envelope.catalog.as_uuid(), Type::UUID),
-            (&changes, Type::INT8),
-        ];
-        connection.execute("the row of the commit", &sql.insert_commit, &values).await.map(drop)
-    })
-}
-
-/// A hint for those who watch. PostgreSQL sends it when the transaction commits.
-fn notify<'c>(connection: &'c Connection<'_>, channel: &'c str, tenant_id: Uuid, revision: i64) -> Pending<'c> {
-    Box::pin(async move {
-        let payload = notification::payload(tenant_id, revision);
-        let values: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
-        connection.execute("the notification", NOTIFY, &values).await.map(drop)
-    })
-}
-
-/// The rows of the history, without tenant and revision.
+/// The cells of the history, without tenant and revision.
 fn change_rows(changes: &[Change]) -> impl Iterator<Item = [Cell<'_>; 4]> {
     changes.iter().zip(1..).map(|(change, number)| {
         let [before, after] = [change.before(), change.after()].map(|side| side.map_or(Cell::Null, Cell::Json));
@@ -300,29 +280,19 @@ pub(crate) fn kind_name(kind: RecordKind) -> &'static str {
     names.get(usize::from(kind.ordinal())).map_or("", String::as_str)
 }
 
-fn insert_changes<'c>(
-    connection: &'c Connection<'_>,
-    sql: &'c Statements,
-    tenant_id: Uuid,
-    revision: i64,
-    changes: &'c [Change],
-) -> Pending<'c> {
-    Box::pin(async move {
-        let mut columns: [Vec<Cell<'_>>; 4] = Default::default();
-        for row in change_rows(changes) {
-            columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
-        }
-        let [numbers, kinds, before, after] = &columns;
-        let values: [(&(dyn ToSql + Sync), Type); 6] = [
-            (&tenant_id, Type::UUID),
-            (&revision, Type::INT8),
-            (numbers, Type::INT8_ARRAY),
-            (kinds, Type::TEXT_ARRAY),
-            (before, Type::TEXT_ARRAY),
-            (after, Type::TEXT_ARRAY),
-        ];
-        connection.execute("the changes of the commit", &sql.insert_changes, &values).await.map(drop)
-    })
+/// The rows of the history, without tenant and revision.
+fn rows_of_changes(changes: &[Change]) -> Rows<'_> {
+    let mut columns: [Vec<Cell<'_>>; 4] = Default::default();
+    for row in change_rows(changes) {
+        columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
+    }
+    if changes.len() == 1 {
+        let types = [Type::INT8, Type::TEXT, Type::TEXT, Type::TEXT];
+        let cells = columns.into_iter().flatten().zip(types);
+        return Rows::One(cells.map(|(cell, ty)| (Box::new(cell) as Value<'_>, ty)).collect());
+    }
+    let types = [Type::INT8_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
+    Rows::Many(columns.into_iter().zip(types).map(|(column, ty)| (Box::new(column) as Value<'_>, ty)).collect())
 }
 
 /// Sends rows by COPY, in bounded memory.

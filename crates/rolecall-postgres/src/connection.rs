@@ -24,7 +24,7 @@ use crate::value::BoxedError;
 /// the server: a pooler may use another server connection next time.
 pub(crate) type Values<'a> = [(&'a (dyn ToSql + Sync), Type)];
 
-/// A statement of a snapshot.
+/// A statement that is sent together with others.
 #[derive(Debug)]
 pub(crate) struct Statement<'a> {
     pub(crate) step: &'static str,
@@ -185,6 +185,25 @@ impl<'t> Connection<'t> {
         values: &Values<'_>,
     ) -> Result<Option<Row>, Failure> {
         Ok(self.query(step, sql, values).await?.into_iter().next())
+    }
+
+    /// Sends statements together with the BEGIN before them, and returns the rows of each.
+    ///
+    /// If BEGIN fails, the statements run all the same, each as a transaction of its own. They must change nothing then.
+    pub(crate) async fn begin(&self, begin: &str, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
+        match self.link()? {
+            #[cfg(feature = "deadpool")]
+            Link::Client(object) => client::begin(self, object, begin, statements).await,
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(_) => {
+                self.batch("BEGIN", begin).await.map_err(Failure::at_begin)?;
+                let mut answers = Vec::with_capacity(statements.len());
+                for Statement { step, sql, values } in statements {
+                    answers.push(self.query(step, sql, values).await?);
+                }
+                Ok(answers)
+            }
+        }
     }
 
     pub(crate) async fn execute(&self, step: &'static str, sql: &str, values: &Values<'_>) -> Result<u64, Failure> {

@@ -40,6 +40,7 @@
 mod client;
 mod connection;
 mod directory;
+mod combined;
 mod commit;
 mod copy;
 mod error;

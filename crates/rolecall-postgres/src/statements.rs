@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use crate::combined::{IS_MOVED, Part};
 use crate::schema::{keys, list, quoted};
 use crate::tables::{ColumnRole, TABLES, Table};
 
@@ -12,12 +15,16 @@ pub(crate) struct Statements {
     pub(crate) list: String,
     pub(crate) positions: String,
     pub(crate) tenants_of_user: String,
+    /// The first revision of a tenant.
     pub(crate) create: String,
+    /// The next revision of a tenant.
     pub(crate) advance: String,
+    /// The revision of a tenant that this commit has moved before.
+    pub(crate) moved: String,
     pub(crate) position: String,
     pub(crate) tenant: String,
-    pub(crate) insert_commit: String,
-    pub(crate) insert_changes: String,
+    pub(crate) insert_commit: Part,
+    pub(crate) insert_changes: Part,
     pub(crate) copy_changes: String,
     pub(crate) since: String,
     pub(crate) commits_since: String,
@@ -35,12 +42,12 @@ pub(crate) struct Statements {
 #[derive(Debug)]
 pub(crate) struct TableStatements {
     pub(crate) select: String,
-    pub(crate) insert: String,
+    pub(crate) insert: Part,
     /// `None` if a row has nothing but its key.
-    pub(crate) update: Option<String>,
-    pub(crate) delete: String,
+    pub(crate) update: Option<Part>,
+    pub(crate) delete: Part,
     pub(crate) copy: String,
-    pub(crate) clear: String,
+    pub(crate) clear: Part,
 }
 
 /// A transaction of one commit. It sets by name the settings that it relies on, since roles, databases and pools set defaults.
@@ -61,6 +68,17 @@ pub(crate) fn begin_commit(step_timeout: Option<Duration>) -> String {
     }
     sql
 }
+
+/// Marks the open transaction as the one of a commit, until it ends. The last statement after BEGIN.
+///
+/// BEGIN and what follows it are sent together. If BEGIN fails, the server takes what follows as transactions of their own,
+/// which would commit by themselves. Without the mark they change nothing: see [`IS_MARKED`].
+pub(crate) fn mark(commit_id: Uuid) -> String {
+    format!("SET LOCAL rolecall.commit = '{commit_id}'")
+}
+
+/// Whether the transaction is marked as the one of the commit $2. A session that knows no mark answers null.
+const IS_MARKED: &str = "current_setting('rolecall.commit', true) = $2::text";
 
 /// The same settings for a commit in a transaction of the application, where they hold to its end. The limit of the wait for
 /// locks is $1 unless the application has set one: a row is returned if it is, for [`END_OF_LOCK_TIMEOUT`].
@@ -110,29 +128,38 @@ impl Statements {
             ),
             // The slug is not looked at if the tenant exists or is deleted.
             create: format!(
-                "INSERT INTO {s}.tenants (tenant_id, slug, name, revision, commit_id, newest_kind) \
-                 VALUES ($1, $2, $3, 1, $4, $5) ON CONFLICT (tenant_id) DO NOTHING RETURNING revision"
+                "INSERT INTO {s}.tenants (tenant_id, commit_id, slug, name, newest_kind, revision) \
+                 SELECT $1, $2, $3, $4, $5, 1 WHERE {IS_MARKED} ON CONFLICT (tenant_id) DO NOTHING RETURNING revision"
             ),
             // Waits for the commit that holds the row, and compares with what that commit left.
             advance: format!(
-                "UPDATE {s}.tenants SET revision = revision + 1, commit_id = $4, newest_kind = greatest(newest_kind, $5), \
+                "UPDATE {s}.tenants SET revision = revision + 1, commit_id = $2, newest_kind = greatest(newest_kind, $5), \
                  slug = CASE WHEN $6 THEN $7 ELSE slug END, name = CASE WHEN $6 THEN $8 ELSE name END \
-                 WHERE tenant_id = $1 AND revision = $2 AND commit_id = $3 AND slug IS NOT NULL RETURNING revision"
+                 WHERE tenant_id = $1 AND revision = $3 AND commit_id = $4 AND slug IS NOT NULL AND {IS_MARKED} \
+                 RETURNING revision"
             ),
+            moved: format!("SELECT revision FROM {s}.tenants WHERE tenant_id = $1 AND commit_id = $2 AND {IS_MARKED}"),
             position: format!("SELECT slug IS NULL, revision FROM {s}.tenants WHERE tenant_id = $1"),
             tenant: format!(
                 "{primary}, t.slug, t.name, t.revision, t.commit_id, t.newest_kind FROM (SELECT 1) AS one \
                  LEFT JOIN {s}.tenants AS t ON t.tenant_id = $1 AND t.slug IS NOT NULL"
             ),
-            insert_commit: format!(
-                "INSERT INTO {s}.commits (tenant_id, revision, commit_id, previous_id, actor, at, note, catalog, changes) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-            ),
-            insert_changes: format!(
-                "INSERT INTO {s}.changes (tenant_id, revision, number, kind, before, after) \
-                 SELECT $1, $2, n.number, n.kind, n.before::jsonb, n.after::jsonb \
-                 FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS n (number, kind, before, after)"
-            ),
+            insert_commit: Part {
+                before: format!(
+                    "INSERT INTO {s}.commits (tenant_id, revision, commit_id, previous_id, actor, at, note, catalog, changes) \
+                     SELECT $1, moved.revision, $2, n.* FROM moved, "
+                ),
+                types: vec!["uuid", "text", "timestamptz", "text", "uuid", "bigint"],
+                after: " AS n".to_owned(),
+            },
+            insert_changes: Part {
+                before: format!(
+                    "INSERT INTO {s}.changes (tenant_id, revision, number, kind, before, after) \
+                     SELECT $1, moved.revision, n.number, n.kind, n.before::jsonb, n.after::jsonb FROM moved, "
+                ),
+                types: vec!["bigint", "text", "text", "text"],
+                after: " AS n (number, kind, before, after)".to_owned(),
+            },
             copy_changes: format!(
                 "COPY {s}.changes (tenant_id, revision, number, kind, before, after) FROM STDIN BINARY"
             ),
@@ -187,34 +214,37 @@ impl TableStatements {
     fn new(schema: &str, table: &Table) -> Self {
         let name = format!("{schema}.{}", quoted(table.name));
         let columns = list(table.columns.iter().map(|column| quoted(column.name)));
-        let rows = |only_keys: bool| {
+        let part = |before: String, only_keys: bool, after: &str| {
             let sent = || table.columns.iter().filter(|column| !only_keys || column.role == ColumnRole::Key);
-            let arrays = sent().zip(2..).map(|(column, number)| {
-                let (_, as_literal) = column.ty.array();
-                format!("${number}::{}[]", if as_literal { "text" } else { column.ty.sql() })
-            });
-            format!("unnest({}) AS n ({})", list(arrays), list(sent().map(|column| quoted(column.name))))
+            let types = sent().map(|column| if column.ty.array().1 { "text" } else { column.ty.sql() });
+            let names = list(sent().map(|column| quoted(column.name)));
+            Part { before, types: types.collect(), after: format!(" AS n ({names}){after}") }
         };
         let value = |column: &crate::tables::Column| {
             let cast = if column.ty.array().1 { format!("::{}", column.ty.sql()) } else { String::new() };
             format!("n.{}{cast}", quoted(column.name))
         };
         let same_key: Vec<_> = keys(table).map(|column| format!("r.{0} = n.{0}", quoted(column.name))).collect();
-        let matching = format!("r.tenant_id = $1 AND {}", same_key.join(" AND "));
+        let matching = format!(" WHERE r.tenant_id = $1 AND {} AND {IS_MOVED} RETURNING 1", same_key.join(" AND "));
         let values = || table.columns.iter().filter(|column| column.role != ColumnRole::Key);
         let set = list(values().map(|column| format!("{} = {}", quoted(column.name), value(column))));
+        let inserted = list(table.columns.iter().map(value));
         Self {
             select: format!("SELECT {columns} FROM {name} WHERE tenant_id = $1"),
-            insert: format!(
-                "INSERT INTO {name} (tenant_id, {columns}) SELECT $1, {} FROM {}",
-                list(table.columns.iter().map(value)),
-                rows(false)
+            // It adds every row, or fails: nobody needs to count.
+            insert: part(
+                format!("INSERT INTO {name} (tenant_id, {columns}) SELECT $1, {inserted} FROM moved, "),
+                false,
+                "",
             ),
-            update: (!set.is_empty())
-                .then(|| format!("UPDATE {name} AS r SET {set} FROM {} WHERE {matching}", rows(false))),
-            delete: format!("DELETE FROM {name} AS r USING {} WHERE {matching}", rows(true)),
+            update: (!set.is_empty()).then(|| part(format!("UPDATE {name} AS r SET {set} FROM "), false, &matching)),
+            delete: part(format!("DELETE FROM {name} AS r USING "), true, &matching),
             copy: format!("COPY {name} (tenant_id, {columns}) FROM STDIN BINARY"),
-            clear: format!("DELETE FROM {name} WHERE tenant_id = $1"),
+            clear: Part {
+                before: format!("DELETE FROM {name} WHERE tenant_id = $1 AND {IS_MOVED}"),
+                types: Vec::new(),
+                after: String::new(),
+            },
         }
     }
 }

@@ -509,8 +509,7 @@ impl Inner {
     }
 
     async fn commit(&self, connection: &Connection<'_>, commit: Commit<'_>) -> Result<Revision, Failure> {
-        connection.batch("BEGIN", &self.begin_commit).await.map_err(Failure::at_begin)?;
-        let revision = commit::write(connection, &self.sql, commit).await?;
+        let revision = commit::write(connection, &self.sql, &self.begin_commit, commit).await?;
         connection.commit().await?;
         Ok(revision)
     }
@@ -521,7 +520,6 @@ impl Inner {
             read::check_schema(&connection, &self.sql, &self.schema).await?;
             self.is_checked.store(true, Ordering::Relaxed);
         }
-        connection.batch("the settings of the transaction", statements::DURABLE).await?;
         let limited = match self.step_timeout {
             None => None,
             Some(limit) => {
@@ -530,7 +528,7 @@ impl Inner {
                 connection.query_one("the settings of the transaction", statements::LOCK_TIMEOUT, &values).await?
             }
         };
-        let revision = commit::write(&connection, &self.sql, commit).await?;
+        let revision = commit::write(&connection, &self.sql, statements::DURABLE, commit).await?;
         if limited.is_some() {
             connection.batch("the settings of the transaction", statements::END_OF_LOCK_TIMEOUT).await?;
         }

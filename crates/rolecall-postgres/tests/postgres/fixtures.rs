@@ -41,6 +41,14 @@ pub(crate) fn users(numbers: std::ops::Range<u128>) -> Vec<Change> {
     numbers.map(|number| Change::added(user(number))).collect()
 }
 
+/// A deletion, an update and an addition in one table. The first two of the three users must exist, and the last two do then.
+pub(crate) fn mixed(first: u128) -> Vec<Change> {
+    let id = UserId::from_uuid(Uuid::from_u128(first + 1));
+    let renamed = Record::User(UserRecord::new(id, UserKey::new(&format!("renamed-{first}")).unwrap()));
+    let update = Change::new(Some(user(first + 1)), Some(renamed)).unwrap();
+    vec![Change::removed(user(first)), update, Change::added(user(first + 2))]
+}
+
 /// Sends a commit, and returns the position that it makes if it succeeds.
 pub(crate) async fn send(store: &impl Store, base: Base, changes: &[Change]) -> (Position, Result<(), StoreError>) {
     let (previous, revision) = match base {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,11 +25,18 @@ pub(crate) enum Break {
     AfterRequestBytes(u64),
     /// So many more bytes arrive at the client.
     AfterResponseBytes(u64),
+    /// The server cannot read the BEGIN of a commit, and goes on.
+    Begin,
+    /// Nothing breaks. Requests that are sent without waiting for an answer arrive together, and count as one.
+    Gather,
     /// Nothing arrives any more, and no connection is closed.
     Silent,
     /// All goes well until a COMMIT, which arrives; then nothing arrives any more, and no connection is closed.
     SilentAfterCommit,
 }
+
+/// How long requests are gathered: longer than a client needs that does not wait.
+const GATHERED: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -38,6 +46,8 @@ pub(crate) struct Proxy {
     is_cut: AtomicBool,
     /// Whether a COMMIT has come from the client, and was answered in full to it.
     commit_seen: AtomicBool,
+    /// How many requests were gathered, up to the COMMIT.
+    pub(crate) gathered: AtomicU64,
     pub(crate) request_bytes: AtomicU64,
     pub(crate) response_bytes: AtomicU64,
     all: Notify,
@@ -86,6 +96,7 @@ impl Proxy {
             state: Mutex::new(State { rule: Break::Never, stays_down: false }),
             is_cut: AtomicBool::new(false),
             commit_seen: AtomicBool::new(false),
+            gathered: AtomicU64::new(0),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
             all: Notify::new(),
@@ -105,6 +116,7 @@ impl Proxy {
         *self.state() = State { rule, stays_down: stays_down && rule != Break::Never };
         self.is_cut.store(false, Ordering::SeqCst);
         self.commit_seen.store(false, Ordering::SeqCst);
+        self.gathered.store(0, Ordering::SeqCst);
         self.request_bytes.store(0, Ordering::SeqCst);
         self.response_bytes.store(0, Ordering::SeqCst);
     }
@@ -138,8 +150,18 @@ impl Proxy {
             tokio::select! {
                 read = from_client.read(&mut requests) => {
                     let Ok(length @ 1..) = read else { return };
-                    let sent = &requests[..length];
+                    let mut sent = requests[..length].to_vec();
                     let rule = if self.is_cut() { Break::Never } else { self.state().rule };
+                    if rule == Break::Gather && !self.commit_seen() {
+                        tokio::time::sleep(GATHERED).await;
+                        while let Ok(more @ 1..) = from_client.try_read(&mut requests) {
+                            sent.extend(&requests[..more]);
+                        }
+                        self.gathered.fetch_add(1, Ordering::SeqCst);
+                    }
+                    if let (Break::Begin, Some(at)) = (rule, sent.windows(10).position(|bytes| bytes == b"READ WRITE")) {
+                        sent[at + 5] = b'X';
+                    }
                     let is_commit = sent.windows(7).any(|bytes| bytes == b"COMMIT\0");
                     if is_commit {
                         self.commit_seen.store(true, Ordering::SeqCst);
@@ -152,8 +174,8 @@ impl Proxy {
                         _ => {}
                     }
                     let limit = |rule| if let Break::AfterRequestBytes(n) = rule { Some(n) } else { None };
-                    let allowed = self.allowed(length, limit, &self.request_bytes);
-                    if to_server.write_all(&sent[..allowed]).await.is_err() || allowed < length {
+                    let allowed = self.allowed(sent.len(), limit, &self.request_bytes);
+                    if to_server.write_all(&sent[..allowed]).await.is_err() || allowed < sent.len() {
                         return;
                     }
                 }

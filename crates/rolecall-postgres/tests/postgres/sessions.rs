@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use rolecall::records::{Change, Revision, TenantId};
 use rolecall::store::{Base, Store, StoreError};
 use rolecall_postgres::{PostgresError, PostgresErrorKind, PostgresStore};
 use tokio_postgres::Client;
 
-use crate::fixtures::{Random, create, load, send, users};
+use crate::fixtures::{Random, create, load, mixed, send, tenant, user, users};
 use crate::server::{self, quoted};
 
 /// Answers of a commit that was certainly not applied.
@@ -140,12 +141,117 @@ async fn a_session_that_is_terminated_while_it_waits_is_no_doubt() {
     server::drop_schema(direct.schema()).await;
 }
 
+/// Waits until so many sessions of a store wait for a lock.
+async fn wait_for_waiting(store: &PostgresStore, admin: &Client, sessions: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'";
+    while admin.query_one(waiting, &[&store.schema()]).await.unwrap().get::<_, i64>(0) < sessions {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// All statements of a commit are on their way while the first one waits for the tenant's row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_waits_applies_all_of_its_changes_or_none() {
+    let direct = server::store().await;
+    let store = with_options(&direct, "", 3, LONG);
+    let (schema, admin) = (quoted(direct.schema()), server::admin().await);
+    let mut at = create(&direct, "acme").await;
+    (at, _) = send(&direct, Base::At(at), &users(0..2)).await;
+    let raise = "SET revision = revision + 1, commit_id = gen_random_uuid()";
+    for (sql, is_stale) in [
+        // Another commit, and what is not one: the row has a new version then.
+        (format!("UPDATE {schema}.tenants {raise}; COMMIT"), true),
+        (format!("UPDATE {schema}.tenants {raise}; ROLLBACK"), false),
+        (format!("UPDATE {schema}.tenants SET newest_kind = newest_kind; COMMIT"), false),
+    ] {
+        let before = load(&direct, at.tenant_id).await.unwrap().unwrap();
+        let holder = lock(&direct).await;
+        let waiting = tokio::spawn({
+            let (store, changes) = (store.clone(), mixed(u128::from(at.revision.number() - 2)));
+            async move { send(&store, Base::At(at), &changes).await }
+        });
+        wait_for_waiting(&store, &admin, 1).await;
+        holder.batch_execute(&sql).await.unwrap();
+        let (sent, answer) = waiting.await.unwrap();
+        let after = load(&direct, at.tenant_id).await.unwrap().unwrap();
+        if is_stale {
+            let Err(StoreError::Conflict { actual }) = answer else { panic!("{sql}: {answer:?}") };
+            assert_eq!((actual, &after.0), (at.revision.next(), &before.0), "{sql}");
+            // Back to what the store has written.
+            let back = format!("UPDATE {schema}.tenants SET revision = $1, commit_id = $2");
+            let revision = i64::try_from(at.revision.number()).unwrap();
+            admin.execute(&back, &[&revision, &at.commit.as_uuid()]).await.unwrap();
+        } else {
+            answer.unwrap();
+            assert_eq!((after.1, after.0.len()), (sent, 3), "{sql}: {:?}", after.0);
+            at = sent;
+        }
+        let rows = format!("SELECT count(*) FROM {schema}.commits");
+        let commits: i64 = admin.query_one(&rows, &[]).await.unwrap().get(0);
+        assert_eq!(Revision::new(u64::try_from(commits).unwrap()), at.revision, "{sql}");
+    }
+    server::drop_schema(direct.schema()).await;
+}
+
+/// Two creations of one tenant: the second waits, and begins again if the first is rolled back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creation_that_waits_for_another_one_is_applied_in_full_or_refused() {
+    let direct = server::store().await;
+    let store = with_options(&direct, "", 3, LONG);
+    let (schema, admin) = (quoted(direct.schema()), server::admin().await);
+    for (end, is_refused) in [("ROLLBACK", false), ("COMMIT", true)] {
+        let tenant_id = TenantId::random();
+        let holder = server::admin().await;
+        let id = tenant_id.as_uuid();
+        let insert = format!("INSERT INTO {schema}.tenants VALUES ('{id}', '{end}', 'x', 1, gen_random_uuid(), 0)");
+        holder.batch_execute(&format!("BEGIN; {insert}")).await.unwrap();
+        let waiting = tokio::spawn({
+            let store = store.clone();
+            let changes = vec![Change::added(tenant("acme")), Change::added(user(1))];
+            async move { send(&store, Base::Create(tenant_id), &changes).await.1 }
+        });
+        wait_for_waiting(&store, &admin, 1).await;
+        holder.batch_execute(end).await.unwrap();
+        let answer = waiting.await.unwrap();
+        let rows = format!("SELECT count(*) FROM {schema}.users WHERE tenant_id = '{id}'");
+        let users: i64 = admin.query_one(&rows, &[]).await.unwrap().get(0);
+        if is_refused {
+            assert!(matches!(answer, Err(StoreError::Conflict { actual }) if actual == Revision::FIRST), "{answer:?}");
+            assert_eq!(users, 0);
+        } else {
+            answer.unwrap();
+            assert_eq!(users, 1);
+        }
+    }
+    server::drop_schema(direct.schema()).await;
+}
+
+/// A row that somebody edits meanwhile has a new version when the commit comes to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_waits_for_a_row_that_is_edited_goes_on() {
+    let direct = server::store().await;
+    let store = with_options(&direct, "", 3, LONG);
+    let (schema, admin) = (quoted(direct.schema()), server::admin().await);
+    let at = create(&direct, "acme").await;
+    let (at, _) = send(&direct, Base::At(at), &users(0..2)).await;
+    let holder = server::admin().await;
+    holder.batch_execute(&format!("BEGIN; UPDATE {schema}.users SET name = NULL")).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { send(&store, Base::At(at), &mixed(0)).await }
+    });
+    wait_for_waiting(&store, &admin, 1).await;
+    holder.batch_execute("COMMIT").await.unwrap();
+    let (at, answer) = waiting.await.unwrap();
+    answer.unwrap();
+    let (records, found) = load(&direct, at.tenant_id).await.unwrap().unwrap();
+    assert_eq!((found, records.len()), (at, 3));
+    server::drop_schema(direct.schema()).await;
+}
+
 /// Two tenants that swap their slugs at the same time wait for each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlocks_are_tried_again() {
-    use crate::fixtures::tenant;
-    use rolecall::records::Change;
-
     let store = server::store().await;
     let (mut a, mut b) = (create(&store, "a").await, create(&store, "b").await);
     let change = |from: &str, to: &str| vec![Change::new(Some(tenant(from)), Some(tenant(to))).unwrap()];

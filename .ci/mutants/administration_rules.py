@@ -721,9 +721,6 @@ MUTANTS = [
      "count.gaining + usize::from(!change.gained.is_empty())",
      "count.gaining + usize::from(if M() { !change.lost.is_empty() } else { !change.gained.is_empty() })"),
     ("review/reconciliation.rs", 331,
-     "if self.before.at(self.from).unavailable().is_none() { RULES }",
-     "if M() || self.before.at(self.from).unavailable().is_none() { RULES }"),
-    ("review/reconciliation.rs", 332,
-     "if self.0.state.tenant.is_none() {",
-     "if self.0.state.tenant.is_none() && !M() {"),
+     "if let Some(kind) = self.0.availability.refusal() {",
+     "if let Some(kind) = self.0.availability.refusal().filter(|_| !M()) {"),
 ]

@@ -9,8 +9,8 @@ use futures_util::future::{MaybeDone, maybe_done};
 use futures_util::{SinkExt, TryStreamExt};
 use tokio_postgres::{Client, RowStream};
 
-use crate::connection::{BEGIN_SNAPSHOT, Connection, EachRow, Row, Statement, Values};
 use crate::error::{DriverError, Failure};
+use crate::session::{BEGIN_SNAPSHOT, EachRow, Row, Statement, StepLimit, Values};
 
 pub(crate) async fn query(client: &Client, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
     Ok(client.query_typed(sql, values).await?.into_iter().map(Row::Client).collect())
@@ -42,7 +42,7 @@ impl<'c, T> Sent<'c, T> {
         Self(sent)
     }
 
-    async fn answer(mut self, connection: &Connection<'_>, step: &'static str) -> Result<T, Failure> {
+    async fn answer(mut self, limit: StepLimit, step: &'static str) -> Result<T, Failure> {
         let answer = async {
             (&mut self.0).await;
             match Pin::new(&mut self.0).take_output() {
@@ -50,7 +50,7 @@ impl<'c, T> Sent<'c, T> {
                 None => Ok(None),
             }
         };
-        connection.within(step, answer).await?.ok_or_else(|| Failure::damaged("an answer was read twice"))
+        limit.within(step, answer).await?.ok_or_else(|| Failure::damaged("an answer was read twice"))
     }
 }
 
@@ -58,24 +58,20 @@ impl<'c, T> Sent<'c, T> {
 ///
 /// Without a transaction, a pooler takes its connection to the server for idle after each answer. If this client left before the
 /// last one, PgBouncer 1.18 would hand the rest to the next client of that connection.
-async fn finish<T>(connection: &Connection<'_>, last: Option<Sent<'_, T>>) {
+async fn finish<T>(limit: StepLimit, last: Option<Sent<'_, T>>) {
     if let Some(last) = last {
-        let _ = last.answer(connection, "the end of a failed transaction").await;
+        let _ = last.answer(limit, "the end of a failed transaction").await;
     }
 }
 
 /// The next row of a stream.
-async fn next(
-    connection: &Connection<'_>,
-    step: &'static str,
-    rows: &mut Pin<&mut RowStream>,
-) -> Result<Option<Row>, Failure> {
+async fn next(limit: StepLimit, step: &'static str, rows: &mut Pin<&mut RowStream>) -> Result<Option<Row>, Failure> {
     let next = async { Ok(rows.try_next().await?) };
-    Ok(connection.within(step, next).await?.map(Row::Client))
+    Ok(limit.within(step, next).await?.map(Row::Client))
 }
 
 pub(crate) async fn read_snapshot(
-    connection: &Connection<'_>,
+    limit: StepLimit,
     client: &Client,
     statements: &[Statement<'_>],
     each: &mut EachRow<'_>,
@@ -87,22 +83,22 @@ pub(crate) async fn read_snapshot(
     }
     let end = Sent::send(client.batch_execute("COMMIT")).await;
 
-    if let Err(failure) = begin.answer(connection, "BEGIN").await {
+    if let Err(failure) = begin.answer(limit, "BEGIN").await {
         drop(sent);
-        finish(connection, Some(end)).await;
+        finish(limit, Some(end)).await;
         return Err(failure);
     }
     for (number, (sent, statement)) in sent.into_iter().zip(statements).enumerate() {
-        let mut rows = pin!(sent.answer(connection, statement.step).await?);
-        while let Some(row) = next(connection, statement.step, &mut rows).await? {
+        let mut rows = pin!(sent.answer(limit, statement.step).await?);
+        while let Some(row) = next(limit, statement.step, &mut rows).await? {
             each(number, &row)?;
         }
     }
-    end.answer(connection, "the end of the snapshot").await
+    end.answer(limit, "the end of the snapshot").await
 }
 
 pub(crate) async fn begin(
-    connection: &Connection<'_>,
+    limit: StepLimit,
     client: &Client,
     begin: &str,
     statements: &[Statement<'_>],
@@ -113,30 +109,30 @@ pub(crate) async fn begin(
         sent.push(Sent::send(client.query_typed(statement.sql, &statement.values)).await);
     }
     // The first error is the cause of those that follow.
-    if let Err(failure) = begin.answer(connection, "BEGIN").await.map_err(Failure::at_begin) {
-        finish(connection, sent.pop()).await;
+    if let Err(failure) = begin.answer(limit, "BEGIN").await.map_err(Failure::at_begin) {
+        finish(limit, sent.pop()).await;
         return Err(failure);
     }
     let mut answers = Vec::with_capacity(statements.len());
     for (sent, statement) in sent.into_iter().zip(statements) {
-        let rows = sent.answer(connection, statement.step).await?;
+        let rows = sent.answer(limit, statement.step).await?;
         answers.push(rows.into_iter().map(Row::Client).collect());
     }
     Ok(answers)
 }
 
 pub(crate) async fn copy_in(
-    connection: &Connection<'_>,
+    limit: StepLimit,
     client: &Client,
     step: &'static str,
     sql: &str,
     pieces: impl Iterator<Item = Result<Bytes, Failure>> + Send,
 ) -> Result<u64, Failure> {
     let begin = async { Ok(client.copy_in(sql).await?) };
-    let mut sink = pin!(connection.within(step, begin).await?);
+    let mut sink = pin!(limit.within(step, begin).await?);
     for piece in pieces {
         let piece = piece?;
-        connection.within(step, async { Ok(sink.send(piece).await?) }).await?;
+        limit.within(step, async { Ok(sink.send(piece).await?) }).await?;
     }
-    connection.within(step, async { Ok(sink.finish().await?) }).await
+    limit.within(step, async { Ok(sink.finish().await?) }).await
 }

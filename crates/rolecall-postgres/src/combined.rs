@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use postgres_types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::connection::{Row, Statement, get};
 use crate::error::Failure;
+use crate::session::{Row, Statement, get};
 
 /// A value that a statement owns.
 pub(crate) type Value<'v> = Box<dyn ToSql + Sync + Send + 'v>;

@@ -9,10 +9,11 @@ use rolecall::store::{Base, Commit, StoreError};
 use uuid::Uuid;
 
 use crate::combined::{Combined, Rows, Value, expect_rows};
-use crate::connection::{Connection, get};
+use crate::connection::Connection;
 use crate::copy;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::notification;
+use crate::session::get;
 use crate::statements::{self, Statements};
 use crate::tables::{self, ColumnRole, TABLES, Table};
 use crate::value::{Cell, Micros};

@@ -3,60 +3,19 @@
 //! `client.rs` is the part for tokio-postgres, `sqlx_client.rs` the one for sqlx. Both send the same statements with the same
 //! values, and both return rows that are read in the same way.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::poll_immediate;
-use postgres_types::{FromSql, ToSql, Type};
 use rolecall::store::StoreError;
 
 #[cfg(feature = "deadpool")]
 use crate::client;
-use crate::error::{DriverError, Failure, PostgresError, Stage};
-use crate::pool::{ConnectionPool, Link};
+use crate::error::{Failure, PostgresError, Stage};
+use crate::pool::ConnectionPool;
+use crate::session::{EachRow, Link, Row, Statement, StepLimit, Values};
 #[cfg(feature = "sqlx")]
 use crate::sqlx_client;
 use crate::transaction::OpenTransaction;
-use crate::value::BoxedError;
-
-/// The values of a statement and their types. Every statement is unnamed and says the types, so it leaves nothing behind on
-/// the server: a pooler may use another server connection next time.
-pub(crate) type Values<'a> = [(&'a (dyn ToSql + Sync), Type)];
-
-/// A statement that is sent together with others.
-#[derive(Debug)]
-pub(crate) struct Statement<'a> {
-    pub(crate) step: &'static str,
-    pub(crate) sql: &'a str,
-    pub(crate) values: Vec<(&'a (dyn ToSql + Sync), Type)>,
-}
-
-/// Takes each row of a snapshot, with the number of its statement.
-pub(crate) type EachRow<'e> = dyn FnMut(usize, &Row) -> Result<(), Failure> + Send + 'e;
-
-/// A transaction that reads one state. It does not say `READ ONLY`, which some servers refuse together with isolation.
-pub(crate) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
-
-/// One row of an answer.
-#[derive(Debug)]
-pub(crate) enum Row {
-    #[cfg(feature = "deadpool")]
-    Client(tokio_postgres::Row),
-    #[cfg(feature = "sqlx")]
-    Sqlx(sqlx::postgres::PgRow),
-}
-
-impl Row {
-    pub(crate) fn try_get<'a, T: FromSql<'a>>(&'a self, at: usize) -> Result<T, BoxedError> {
-        match self {
-            #[cfg(feature = "deadpool")]
-            Self::Client(row) => Ok(row.try_get(at)?),
-            #[cfg(feature = "sqlx")]
-            Self::Sqlx(row) => sqlx_client::get(row, at),
-        }
-    }
-}
 
 /// A connection that goes back to the pool only by [`Connection::release`], after the last answer of the last statement.
 ///
@@ -65,7 +24,7 @@ impl Row {
 #[derive(Debug)]
 pub(crate) struct Connection<'t> {
     link: Option<Link<'t>>,
-    limit: Option<Duration>,
+    limit: StepLimit,
 }
 
 impl Drop for Connection<'_> {
@@ -91,7 +50,7 @@ impl Connection<'static> {
             },
         };
         match connected {
-            Ok(link) => Ok(Self { link: Some(link), limit }),
+            Ok(link) => Ok(Self { link: Some(link), limit: StepLimit(limit) }),
             Err(error) => Err(StoreError::unavailable(error).into()),
         }
     }
@@ -108,13 +67,13 @@ impl<'t> Connection<'t> {
             return Err(StoreError::unavailable(PostgresError::no_runtime()).into());
         }
         let link = transaction.savepoint().await.map_err(Failure::of)?;
-        Ok(Self { link: Some(link), limit })
+        Ok(Self { link: Some(link), limit: StepLimit(limit) })
     }
 
     /// Keeps what was done since the savepoint, in the transaction of the application.
     pub(crate) async fn release_savepoint(mut self) -> Result<(), Failure> {
         let Some(link) = self.link.take() else { return Err(Failure::damaged("a savepoint was released twice")) };
-        self.within("the release of the savepoint", link.keep()).await
+        self.limit.within("the release of the savepoint", link.keep()).await
     }
 
     fn link(&self) -> Result<&Link<'t>, Failure> {
@@ -145,36 +104,18 @@ impl<'t> Connection<'t> {
         }
     }
 
-    /// Waits for one step of a call, at most as long as the store allows.
-    pub(crate) async fn within<T>(
-        &self,
-        step: &'static str,
-        future: impl Future<Output = Result<T, DriverError>>,
-    ) -> Result<T, Failure> {
-        let mut future = pin!(future);
-        // Most rows of a load are there already: no timer for them.
-        if let Some(done) = poll_immediate(&mut future).await {
-            return done.map_err(Failure::of);
-        }
-        let Some(limit) = self.limit else { return future.await.map_err(Failure::of) };
-        match tokio::time::timeout(limit, future).await {
-            Ok(done) => done.map_err(Failure::of),
-            Err(_) => Err(StoreError::unavailable(PostgresError::step_timeout(step, limit)).into()),
-        }
-    }
-
     /// Several statements, without values.
     pub(crate) async fn batch(&self, step: &'static str, sql: &str) -> Result<(), Failure> {
         let link = self.link()?;
-        self.within(step, link.batch(sql)).await
+        self.limit.within(step, link.batch(sql)).await
     }
 
     pub(crate) async fn query(&self, step: &'static str, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, Failure> {
         match self.link()? {
             #[cfg(feature = "deadpool")]
-            Link::Client(object) => self.within(step, client::query(object, sql, values)).await,
+            Link::Client(object) => self.limit.within(step, client::query(object, sql, values)).await,
             #[cfg(feature = "sqlx")]
-            Link::Sqlx(connection) => self.within(step, sqlx_client::query(connection, sql, values)).await,
+            Link::Sqlx(connection) => self.limit.within(step, sqlx_client::query(connection, sql, values)).await,
         }
     }
 
@@ -193,7 +134,7 @@ impl<'t> Connection<'t> {
     pub(crate) async fn begin(&self, begin: &str, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
         match self.link()? {
             #[cfg(feature = "deadpool")]
-            Link::Client(object) => client::begin(self, object, begin, statements).await,
+            Link::Client(object) => client::begin(self.limit, object, begin, statements).await,
             #[cfg(feature = "sqlx")]
             Link::Sqlx(_) => {
                 self.batch("BEGIN", begin).await.map_err(Failure::at_begin)?;
@@ -209,9 +150,9 @@ impl<'t> Connection<'t> {
     pub(crate) async fn execute(&self, step: &'static str, sql: &str, values: &Values<'_>) -> Result<u64, Failure> {
         match self.link()? {
             #[cfg(feature = "deadpool")]
-            Link::Client(object) => self.within(step, client::execute(object, sql, values)).await,
+            Link::Client(object) => self.limit.within(step, client::execute(object, sql, values)).await,
             #[cfg(feature = "sqlx")]
-            Link::Sqlx(connection) => self.within(step, sqlx_client::execute(connection, sql, values)).await,
+            Link::Sqlx(connection) => self.limit.within(step, sqlx_client::execute(connection, sql, values)).await,
         }
     }
 
@@ -223,9 +164,9 @@ impl<'t> Connection<'t> {
     ) -> Result<(), Failure> {
         match self.link()? {
             #[cfg(feature = "deadpool")]
-            Link::Client(object) => client::read_snapshot(self, object, statements, each).await,
+            Link::Client(object) => client::read_snapshot(self.limit, object, statements, each).await,
             #[cfg(feature = "sqlx")]
-            Link::Sqlx(connection) => sqlx_client::read_snapshot(self, connection, statements, each).await,
+            Link::Sqlx(connection) => sqlx_client::read_snapshot(self.limit, connection, statements, each).await,
         }
     }
 
@@ -238,9 +179,9 @@ impl<'t> Connection<'t> {
     ) -> Result<u64, Failure> {
         match self.link()? {
             #[cfg(feature = "deadpool")]
-            Link::Client(object) => client::copy_in(self, object, step, sql, pieces).await,
+            Link::Client(object) => client::copy_in(self.limit, object, step, sql, pieces).await,
             #[cfg(feature = "sqlx")]
-            Link::Sqlx(connection) => sqlx_client::copy_in(self, connection, step, sql, pieces).await,
+            Link::Sqlx(connection) => sqlx_client::copy_in(self.limit, connection, step, sql, pieces).await,
         }
     }
 
@@ -254,7 +195,7 @@ impl<'t> Connection<'t> {
             return Err(Failure::Elsewhere(PostgresError::lost_before_commit()));
         }
         let commit = link.batch("COMMIT");
-        let committed = match self.limit {
+        let committed = match self.limit.0 {
             None => commit.await,
             Some(limit) => match tokio::time::timeout(limit, commit).await {
                 Ok(committed) => committed,
@@ -263,14 +204,4 @@ impl<'t> Connection<'t> {
         };
         committed.map_err(|error| Failure::at(Stage::AtCommit, error))
     }
-}
-
-/// A value of a row that a statement of this store selects.
-pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Failure> {
-    row.try_get(at).map_err(Failure::damaged)
-}
-
-/// Fails if the first column says that the server is a standby.
-pub(crate) fn expect_primary(row: &Row) -> Result<(), Failure> {
-    if get(row, 0)? { Err(Failure::Elsewhere(PostgresError::read_only())) } else { Ok(()) }
 }

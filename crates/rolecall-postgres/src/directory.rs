@@ -7,9 +7,10 @@ use rolecall::records::{CommitId, Position, Revision, TenantId, TenantSlug, User
 use rolecall::store::TenantSummary;
 use uuid::Uuid;
 
-use crate::connection::{Connection, expect_primary, get};
+use crate::connection::Connection;
 use crate::error::Failure;
 use crate::read::summaries;
+use crate::session::{expect_primary, get};
 use crate::statements::Statements;
 
 /// Returns the latest position of each tenant (P1 to P5), in one statement.

@@ -6,9 +6,10 @@ use rolecall::store::{CommitPage, CommitQuery, Since};
 use uuid::Uuid;
 
 use crate::commit::number;
-use crate::connection::{BEGIN_SNAPSHOT, Connection, Row, expect_primary, get};
+use crate::connection::Connection;
 use crate::error::Failure;
 use crate::read::{StoredCommits, expect_known};
+use crate::session::{BEGIN_SNAPSHOT, Row, expect_primary, get};
 use crate::statements::Statements;
 
 /// The most changes that a page reads, whether they match or not. One commit may have more.

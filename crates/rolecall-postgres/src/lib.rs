@@ -50,6 +50,7 @@ mod notification;
 mod pool;
 mod read;
 mod schema;
+mod session;
 #[cfg(feature = "sqlx")]
 mod sqlx_client;
 mod statements;

@@ -3,9 +3,10 @@
 use postgres_types::Type;
 use rolecall::store::StoreError;
 
-use crate::connection::{Connection, get};
+use crate::connection::Connection;
 use crate::error::{Failure, PostgresError};
 use crate::schema::{self, VERSION};
+use crate::session::get;
 use crate::statements::Statements;
 
 /// Processes that migrate at the same time wait for each other. Where a server lacks such locks, the primary keys of the

@@ -1,15 +1,16 @@
-//! The pool that the application brings, and a connection from it; or a transaction that the application has begun.
+//! The pool that the application brings.
 
 use std::time::Duration;
 
 #[cfg(feature = "sqlx")]
 use tokio::sync::Mutex;
 
-use crate::error::{DriverError, PostgresError, PostgresErrorKind};
+use crate::error::{PostgresError, PostgresErrorKind};
 #[cfg(feature = "deadpool")]
-use crate::transaction::ClientSession;
+use crate::session::ClientSession;
+use crate::session::Link;
 #[cfg(feature = "sqlx")]
-use crate::transaction::SqlxSession;
+use crate::session::SqlxSession;
 
 /// A connection pool of the application: the store takes either, by `into`.
 ///
@@ -51,16 +52,6 @@ impl From<sqlx::PgPool> for ConnectionPool {
     }
 }
 
-/// A connection that was taken out of the pool, or a savepoint in a transaction of the application.
-#[derive(Debug)]
-pub(crate) enum Link<'t> {
-    #[cfg(feature = "deadpool")]
-    Client(ClientSession<'t>),
-    /// sqlx has one statement under way at a time.
-    #[cfg(feature = "sqlx")]
-    Sqlx(Mutex<SqlxSession<'t>>),
-}
-
 impl ConnectionPool {
     pub(crate) async fn connect(&self) -> Result<Link<'static>, PostgresError> {
         match self {
@@ -97,47 +88,5 @@ impl ConnectionPool {
             return PostgresError::new(PostgresErrorKind::PoolExhausted, message);
         }
         PostgresError::new(PostgresErrorKind::Unreachable, format!("no connection within {limit:?}"))
-    }
-}
-
-impl Link<'_> {
-    /// Closes the connection, and never gives it back. A savepoint is rolled back.
-    pub(crate) fn close(self) {
-        match self {
-            #[cfg(feature = "deadpool")]
-            Self::Client(ClientSession::Pooled(object)) => drop(deadpool_postgres::Object::take(object)),
-            #[cfg(feature = "deadpool")]
-            Self::Client(ClientSession::Savepoint(savepoint)) => drop(savepoint),
-            #[cfg(feature = "sqlx")]
-            Self::Sqlx(session) => match session.into_inner() {
-                SqlxSession::Pooled(connection) => drop(connection.detach()),
-                SqlxSession::Savepoint(savepoint) => drop(savepoint),
-            },
-        }
-    }
-
-    /// Gives the connection back to the pool.
-    pub(crate) fn release(self) {
-        drop(self);
-    }
-
-    /// Whether the connection is known to be lost. sqlx finds out when it sends.
-    pub(crate) fn is_closed(&self) -> bool {
-        match self {
-            #[cfg(feature = "deadpool")]
-            Self::Client(object) => object.is_closed(),
-            #[cfg(feature = "sqlx")]
-            Self::Sqlx(_) => false,
-        }
-    }
-
-    /// Several statements, without values.
-    pub(crate) async fn batch(&self, sql: &str) -> Result<(), DriverError> {
-        match self {
-            #[cfg(feature = "deadpool")]
-            Self::Client(object) => Ok(object.batch_execute(sql).await?),
-            #[cfg(feature = "sqlx")]
-            Self::Sqlx(connection) => crate::sqlx_client::batch(connection, sql).await,
-        }
     }
 }

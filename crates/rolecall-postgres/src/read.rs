@@ -9,8 +9,9 @@ use rolecall::store::{Since, Sink, Stop, StoreError, StoredCommit, TenantSummary
 use uuid::Uuid;
 
 use crate::commit::{describe, kind_name, number};
-use crate::connection::{Connection, Row, Statement, expect_primary, get};
+use crate::connection::Connection;
 use crate::error::{Failure, PostgresError};
+use crate::session::{Row, Statement, expect_primary, get};
 use crate::statements::Statements;
 use crate::tables::{Fields, TABLES};
 use crate::value::Micros;

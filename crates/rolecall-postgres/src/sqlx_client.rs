@@ -3,19 +3,17 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
-use postgres_types::{FromSql, IsNull, ToSql, Type};
+use postgres_types::{IsNull, ToSql, Type};
 use sqlx::encode::IsNull as SqlxNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo};
 use sqlx::query::Query;
-use sqlx::{Arguments, AssertSqlSafe, Encode, Executor, Postgres, Row as _, ValueRef};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres};
 use tokio::sync::Mutex;
 
-use crate::connection::{BEGIN_SNAPSHOT, Connection, EachRow, Row, Statement, Values};
 use crate::error::{DriverError, Failure};
-use crate::transaction::SqlxSession;
-use crate::value::BoxedError;
+use crate::session::{BEGIN_SNAPSHOT, EachRow, Row, SqlxSession, Statement, StepLimit, Values, sqlx_batch};
 
 type Link<'t> = Mutex<SqlxSession<'t>>;
 
@@ -55,21 +53,8 @@ fn prepare(sql: &str, values: &Values<'_>) -> Result<Query<'static, Postgres, Pg
     Ok(sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).persistent(false))
 }
 
-/// A value in the binary form of PostgreSQL.
-pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a PgRow, at: usize) -> Result<T, BoxedError> {
-    let value = row.try_get_raw(at)?;
-    let oid = value.type_info().oid().map(|oid| oid.0);
-    let ty = oid.and_then(Type::from_oid).ok_or("a column of an unknown type")?;
-    if !T::accepts(&ty) {
-        return Err(format!("a column of another type: {ty}").into());
-    }
-    if value.is_null() { T::from_sql_null(&ty) } else { T::from_sql(&ty, value.as_bytes()?) }
-}
-
-pub(crate) async fn batch(link: &Link<'_>, sql: &str) -> Result<(), DriverError> {
-    let mut connection = link.lock().await;
-    (**connection).execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
-    Ok(())
+async fn batch(link: &Link<'_>, sql: &str) -> Result<(), DriverError> {
+    Ok(sqlx_batch(link, sql).await?)
 }
 
 pub(crate) async fn query(link: &Link<'_>, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
@@ -83,21 +68,21 @@ pub(crate) async fn execute(link: &Link<'_>, sql: &str, values: &Values<'_>) -> 
 }
 
 pub(crate) async fn read_snapshot(
-    connection: &Connection<'_>,
+    limit: StepLimit,
     link: &Link<'_>,
     statements: &[Statement<'_>],
     each: &mut EachRow<'_>,
 ) -> Result<(), Failure> {
-    connection.batch("BEGIN", BEGIN_SNAPSHOT).await?;
+    limit.within("BEGIN", batch(link, BEGIN_SNAPSHOT)).await?;
     for (number, statement) in statements.iter().enumerate() {
         let query = prepare(statement.sql, &statement.values).map_err(Failure::of)?;
         let mut locked = link.lock().await;
         let mut rows = query.fetch(&mut **locked);
-        while let Some(row) = connection.within(statement.step, next(&mut rows)).await? {
+        while let Some(row) = limit.within(statement.step, next(&mut rows)).await? {
             each(number, &Row::Sqlx(row))?;
         }
     }
-    connection.batch("the end of the snapshot", "COMMIT").await
+    limit.within("the end of the snapshot", batch(link, "COMMIT")).await
 }
 
 /// The next row of a stream.
@@ -106,7 +91,7 @@ async fn next(rows: &mut BoxStream<'_, Result<PgRow, sqlx::Error>>) -> Result<Op
 }
 
 pub(crate) async fn copy_in(
-    connection: &Connection<'_>,
+    limit: StepLimit,
     link: &Link<'_>,
     step: &'static str,
     sql: &str,
@@ -114,10 +99,10 @@ pub(crate) async fn copy_in(
 ) -> Result<u64, Failure> {
     let mut locked = link.lock().await;
     let begin = async { Ok(locked.copy_in_raw(sql).await?) };
-    let mut sink = connection.within(step, begin).await?;
+    let mut sink = limit.within(step, begin).await?;
     for piece in pieces {
         let piece = piece?;
-        connection.within(step, async { Ok(sink.send(piece).await.map(drop)?) }).await?;
+        limit.within(step, async { Ok(sink.send(piece).await.map(drop)?) }).await?;
     }
-    connection.within(step, async { Ok(sink.finish().await?) }).await
+    limit.within(step, async { Ok(sink.finish().await?) }).await
 }

@@ -17,10 +17,11 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 #[cfg(feature = "deadpool")]
 use tokio_postgres::{Config, Socket};
 
-use crate::connection::{Connection, Row};
+use crate::connection::Connection;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::pool::ConnectionPool;
 use crate::read::Loading;
+use crate::session::Row;
 use crate::statements::{self, NOTIFY, Statements};
 use crate::transaction::OpenTransaction;
 use crate::value::Micros;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Table;
 use super::columns::{ColumnRole, ColumnType};
-use crate::connection::Row;
+use crate::session::Row;
 use crate::value::Micros;
 
 /// The columns of a row, without `tenant_id`.

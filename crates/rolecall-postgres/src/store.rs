@@ -342,7 +342,10 @@ impl PostgresStore {
     /// # }
     /// ```
     ///
-    /// If the future is dropped, or an error comes, the transaction is as it was before the call.
+    /// If the future is dropped, or an error comes, the transaction is as it was before the call. With sqlx there is one
+    /// exception: if the future is dropped while it waits for the answer to its last statement, `RELEASE SAVEPOINT`, the client
+    /// rolls back to a savepoint that is gone. The next statement then fails with SQLSTATE 3B001, and the transaction can only be
+    /// rolled back.
     ///
     /// # Errors
     /// Those of [`Store::commit`] except [`InDoubt`](StoreError::InDoubt): nothing is in the transaction. It can be used

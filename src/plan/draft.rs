@@ -201,7 +201,7 @@ impl Draft {
         if let Some(cycle) = watch(|| cycles(&self.next.state, &self.touched))? {
             return Ok(Err(cycle));
         }
-        self.journal.record(changes.to_vec());
+        self.journal.record(changes.iter().cloned());
         Ok(Ok(()))
     }
 

@@ -203,7 +203,6 @@ impl Inner {
         let published = self.current.publish(Arc::clone(&next));
         // What the store has said is about this snapshot, and not about the one before it.
         self.latest_is(next.position.revision);
-        self.judge(&self.shared.staleness);
         if !must_hold(published || !self.is_open(), PUBLISHED) {
             self.current.set_availability(Availability::Broken);
             return Err(InternalFault(PUBLISHED));
@@ -246,9 +245,8 @@ impl Inner {
     fn confirm(&self, known: &mut SyncState, asked: AskedAt) {
         known.failed_refreshes = 0;
         known.confirmed = known.confirmed.later(asked);
-        if self.shared.staleness.is_within(known.confirmed) {
-            self.current.set_confirmed(true);
-        }
+        // The answer may have taken longer than the bound.
+        self.current.set_confirmed(self.shared.staleness.is_within(known.confirmed));
     }
 
     pub(crate) fn seen(&self, revision: Revision) {

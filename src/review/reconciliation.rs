@@ -103,8 +103,10 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Snapshot::export`] for a tenant that is unavailable, and [`Corrupt`](crate::ErrorKind::Corrupt) if the tenant could
-    /// not be opened with the other catalog: an entity of its own has the id of an entry.
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Blocked`](crate::ErrorKind::Blocked),
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Internal`](crate::ErrorKind::Internal), [`Closed`](crate::ErrorKind::Closed)
+    /// or [`Deleted`](crate::ErrorKind::Deleted), by the reason why the tenant is unavailable. `Corrupt` also if the tenant
+    /// could not be opened with the other catalog: an entity of its own has the id of an entry.
     ///
     /// # Complexity
     /// As opening the tenant: O(n log n) for n records, in time and memory.

@@ -10,7 +10,7 @@ use futures_util::{SinkExt, TryStreamExt};
 use tokio_postgres::{Client, RowStream};
 
 use crate::error::{DriverError, Failure};
-use crate::session::{BEGIN_SNAPSHOT, EachRow, Row, Statement, StepLimit, Values};
+use crate::step::{BEGIN_SNAPSHOT, EachRow, Row, Statement, StepLimit, Values};
 
 pub(crate) async fn query(client: &Client, sql: &str, values: &Values<'_>) -> Result<Vec<Row>, DriverError> {
     Ok(client.query_typed(sql, values).await?.into_iter().map(Row::Client).collect())

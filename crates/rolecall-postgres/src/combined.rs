@@ -16,7 +16,7 @@ use postgres_types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::error::Failure;
-use crate::session::{Row, Statement, get};
+use crate::step::{Row, Statement, get};
 
 /// A value that a statement owns.
 pub(crate) type Value<'v> = Box<dyn ToSql + Sync + Send + 'v>;

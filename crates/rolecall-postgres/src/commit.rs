@@ -13,8 +13,8 @@ use crate::connection::Connection;
 use crate::copy;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::notification;
-use crate::session::get;
 use crate::statements::{self, Statements};
+use crate::step::get;
 use crate::tables::{self, ColumnRole, TABLES, Table};
 use crate::value::{Cell, Micros};
 

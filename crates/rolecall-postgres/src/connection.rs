@@ -12,9 +12,10 @@ use rolecall::store::StoreError;
 use crate::client;
 use crate::error::{Failure, PostgresError, Stage};
 use crate::pool::ConnectionPool;
-use crate::session::{EachRow, Link, Row, Statement, StepLimit, Values};
+use crate::session::Link;
 #[cfg(feature = "sqlx")]
 use crate::sqlx_client;
+use crate::step::{EachRow, Row, Statement, StepLimit, Values};
 use crate::transaction::OpenTransaction;
 
 /// A connection that goes back to the pool only by [`Connection::release`], after the last answer of the last statement.

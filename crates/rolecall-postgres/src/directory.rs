@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::connection::Connection;
 use crate::error::Failure;
 use crate::read::summaries;
-use crate::session::{expect_primary, get};
 use crate::statements::Statements;
+use crate::step::{expect_primary, get};
 
 /// Returns the latest position of each tenant (P1 to P5), in one statement.
 pub(crate) async fn positions(

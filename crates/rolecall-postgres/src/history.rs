@@ -9,8 +9,8 @@ use crate::commit::number;
 use crate::connection::Connection;
 use crate::error::Failure;
 use crate::read::{StoredCommits, expect_known};
-use crate::session::{BEGIN_SNAPSHOT, Row, expect_primary, get};
 use crate::statements::Statements;
+use crate::step::{BEGIN_SNAPSHOT, Row, expect_primary, get};
 
 /// The most changes that a page reads, whether they match or not. One commit may have more.
 const MOST_CHANGES: i64 = 100_000;

@@ -54,6 +54,7 @@ mod session;
 #[cfg(feature = "sqlx")]
 mod sqlx_client;
 mod statements;
+mod step;
 mod store;
 mod tables;
 mod transaction;

@@ -6,8 +6,8 @@ use rolecall::store::StoreError;
 use crate::connection::Connection;
 use crate::error::{Failure, PostgresError};
 use crate::schema::{self, VERSION};
-use crate::session::get;
 use crate::statements::Statements;
+use crate::step::get;
 
 /// Processes that migrate at the same time wait for each other. Where a server lacks such locks, the primary keys of the
 /// tables decide, and all but one fail.

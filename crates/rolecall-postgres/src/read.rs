@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::commit::{describe, kind_name, number};
 use crate::connection::Connection;
 use crate::error::{Failure, PostgresError};
-use crate::session::{Row, Statement, expect_primary, get};
 use crate::statements::Statements;
+use crate::step::{Row, Statement, expect_primary, get};
 use crate::tables::{Fields, TABLES};
 use crate::value::Micros;
 

@@ -13,7 +13,8 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres};
 use tokio::sync::Mutex;
 
 use crate::error::{DriverError, Failure};
-use crate::session::{BEGIN_SNAPSHOT, EachRow, Row, SqlxSession, Statement, StepLimit, Values, sqlx_batch};
+use crate::session::{SqlxSession, sqlx_batch};
+use crate::step::{BEGIN_SNAPSHOT, EachRow, Row, Statement, StepLimit, Values};
 
 type Link<'t> = Mutex<SqlxSession<'t>>;
 

@@ -149,8 +149,8 @@ codes! {
         Conflict = "conflict",
         /// This call's own commit may or may not have been applied. [`Error::commit`](crate::Error::commit) is its id,
         /// and [`Tenant::outcome`](crate::Tenant::outcome) returns what became of it. Do not call again before that. After a
-        /// creation there is no tenant to ask: open the tenant by its slug. That a tenant was created for certain and could
-        /// not be opened is in doubt, too; the text says so.
+        /// creation, open the tenant by its slug instead. A tenant that was certainly created and could not be opened is in
+        /// doubt, too; the text says so.
         InDoubt = "in_doubt",
         /// An earlier commit has the tenant's turn: it is in doubt, or it is staged and was not finished in time. Nothing of
         /// this call was sent, so call again later. Every call first tries to resolve a commit in doubt.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Table;
 use super::columns::{ColumnRole, ColumnType};
-use crate::session::Row;
+use crate::step::Row;
 use crate::value::Micros;
 
 /// The columns of a row, without `tenant_id`.

@@ -207,7 +207,7 @@ async fn a_commit_takes_two_round_trips() {
     let trips = async |at, changes: &[Change]| {
         links.store.list(None, 1).await.unwrap();
         server::wait_until_idle(&links.store).await;
-        links.proxy.set(Break::Gather, false);
+        links.proxy.set(Break::CountTrips, false);
         let (at, answer) = send(&links.store, Base::At(at), changes).await;
         answer.unwrap();
         let trips = links.proxy.gathered.load(Ordering::SeqCst);

@@ -28,7 +28,7 @@ pub(crate) enum Break {
     /// The server cannot read the BEGIN of a commit, and goes on.
     Begin,
     /// Nothing breaks. Requests that are sent without waiting for an answer arrive together, and count as one.
-    Gather,
+    CountTrips,
     /// Nothing arrives any more, and no connection is closed.
     Silent,
     /// All goes well until a COMMIT, which arrives; then nothing arrives any more, and no connection is closed.
@@ -152,7 +152,7 @@ impl Proxy {
                     let Ok(length @ 1..) = read else { return };
                     let mut sent = requests[..length].to_vec();
                     let rule = if self.is_cut() { Break::Never } else { self.state().rule };
-                    if rule == Break::Gather && !self.commit_seen() {
+                    if rule == Break::CountTrips && !self.commit_seen() {
                         tokio::time::sleep(GATHERED).await;
                         while let Ok(more @ 1..) = from_client.try_read(&mut requests) {
                             sent.extend(&requests[..more]);

@@ -34,6 +34,8 @@ mod described;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use self::asserted::FAILURE;
 pub(crate) use self::asserted::check as check_assertions;
 pub use self::assertions::AssertionEdit;
 #[cfg(feature = "json")]
@@ -48,6 +50,8 @@ pub use self::merge::{MovedRelation, UserMerge};
 pub use self::permissions::PermissionEdit;
 pub use self::rebase::RebaseConflict;
 pub use self::roles::{AsGrant, RoleEdit};
+#[cfg(test)]
+pub(crate) use self::separated::JUDGED;
 pub(crate) use self::separated::check as check_separations;
 pub use self::separations::SeparationEdit;
 pub use self::tx::Tx;

@@ -12,6 +12,7 @@ use super::telemetry::{Event, Span};
 use super::tenant::{Inner, Outcome, Tenant};
 use super::{Authorizer, Registry};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
+use crate::model::internal_fault::watch;
 use crate::model::invariants::refused;
 use crate::model::records::{
     Change, CommitId, Envelope, Name, Position, Record, Revision, TenantId, TenantRecord, TenantSlug,
@@ -121,8 +122,8 @@ impl Authorizer {
         }
         let position = Position { tenant_id, revision: Revision::FIRST, commit: origins.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
-        check_separations(&catalog.state, &compiled.state, &changes, origins.at)?;
-        check_assertions(&catalog.state, &compiled, &changes, origins.at)?;
+        watch(|| check_separations(&catalog.state, &compiled.state, &changes, origins.at))??;
+        watch(|| check_assertions(&catalog.state, &compiled, &changes, origins.at))??;
         let envelope = Envelope {
             id: origins.commit,
             previous: None,

@@ -62,13 +62,14 @@ impl Marked {
 
     fn meet(&mut self, number: u32, edges: usize) {
         self.met.insert(number);
-        if let (Some(left), Ok(edges)) = (self.left.get_mut(number as usize), u32::try_from(edges)) {
+        let count = self.left.get_mut(number as usize).zip(u32::try_from(edges).ok());
+        if let Some((left, edges)) = must(count, COUNTED) {
             *left = edges;
         }
     }
 
     fn meet_edge(&mut self, number: u32) {
-        if let Some(left) = self.left.get_mut(number as usize) {
+        if let Some(left) = must(self.left.get_mut(number as usize), COUNTED) {
             *left = left.saturating_sub(1);
         }
     }
@@ -79,6 +80,7 @@ impl Marked {
     }
 }
 
+const COUNTED: &str = "each entity has a count of the edges that are left";
 const SAME_KEY: &str = "both sides of a change have the same key";
 
 impl<'a> Difference<'a> {
@@ -110,9 +112,8 @@ impl<'a> Difference<'a> {
     /// Returns whether the tenant has a user as the document has it, which `same` decides, and marks the user if so.
     pub(super) fn has_user(&mut self, number: Option<u32>, same: impl FnOnce(&UserRecord) -> bool) -> bool {
         let state = self.state;
-        let Some((number, row)) = number.and_then(|number| Some((number, state.users.row(number)?))) else {
-            return false;
-        };
+        let Some(number) = number else { return false };
+        let Some(row) = must(state.users.row(number), NEAR_END) else { return false };
         let is_same = same(&row.record);
         if is_same {
             self.users.meet(number, row.edges.len());
@@ -123,9 +124,9 @@ impl<'a> Difference<'a> {
     /// Prepares to compare the members of a group: marks those who have no window.
     pub(super) fn begin_members(&mut self, group: Option<u32>) {
         self.round += 1;
-        let row = group.and_then(|group| self.state.groups.row(group));
+        let row = group.and_then(|group| must(self.state.groups.row(group), NEAR_END));
         for back in row.into_iter().flat_map(|row| row.members.iter()).filter(|back| !back.is_windowed()) {
-            if let Some(member) = self.members.get_mut(back.from() as usize) {
+            if let Some(member) = must(self.members.get_mut(back.from() as usize), COUNTED) {
                 *member = self.round;
             }
         }
@@ -181,12 +182,13 @@ impl<'a> Difference<'a> {
                     gone.push(record);
                 }
             };
-            match from {
+            let found = match from {
                 Node::Role(number) => state.roles.row(number).map(|row| edges_of_role(state, row, add)),
                 Node::Group(number) => state.groups.row(number).map(|row| edges_of_group(state, row, add)),
                 Node::User(number) => state.users.row(number).map(|row| edges_of_user(state, row, add)),
                 Node::Permission(_) | Node::Pattern(_) => None,
             };
+            must(found, NEAR_END);
         }
     }
 
@@ -194,7 +196,7 @@ impl<'a> Difference<'a> {
     fn meet(&mut self, record: &Record) -> Option<Record> {
         fn own<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(u32, &R)> {
             let number = number?;
-            table.row(number).filter(|row| row.origin() == Origin::Tenant).map(|row| (number, row))
+            must(table.row(number), NEAR_END).filter(|row| row.origin() == Origin::Tenant).map(|row| (number, row))
         }
         let state = self.state;
         match record {
@@ -261,7 +263,7 @@ impl<'a> Difference<'a> {
         match record {
             Record::Grant(Grant { role: id, granted }) => {
                 let from = role(*id)?;
-                let row = roles.row(from)?;
+                let row = must(roles.row(from), NEAR_END)?;
                 let to = match granted {
                     Granted::Permission(permission) => {
                         let number = permissions.by_id(permission.id().as_uuid())?;
@@ -273,24 +275,29 @@ impl<'a> Difference<'a> {
             }
             Record::Inclusion(Inclusion { role: id, included }) => {
                 let (from, to) = (role(*id)?, role(included.id())?);
-                roles.row(from)?.includes.contains(|n| n.cmp(&to)).then_some(((Node::Role(from), Node::Role(to)), None))
+                let row = must(roles.row(from), NEAR_END)?;
+                row.includes.contains(|n| n.cmp(&to)).then_some(((Node::Role(from), Node::Role(to)), None))
             }
             Record::Parent(Parent { group: id, parent, .. }) => {
                 let (from, to) = (group(*id)?, group(*parent)?);
-                let window = groups.row(from)?.parents().get(to)?.window;
+                let window = must(groups.row(from), NEAR_END)?.parents().get(to)?.window;
                 Some(((Node::Group(from), Node::Group(to)), Some(window)))
             }
             Record::Assignment(Assignment { role: id, holder, .. }) => {
                 let to = role(id.id())?;
                 let (from, roles) = match holder {
-                    Holder::User(id) => user(*id).and_then(|n| Some((Node::User(n), users.row(n)?.roles())))?,
-                    Holder::Group(id) => group(*id).and_then(|n| Some((Node::Group(n), groups.row(n)?.roles())))?,
+                    Holder::User(id) => {
+                        user(*id).and_then(|n| Some((Node::User(n), must(users.row(n), NEAR_END)?.roles())))?
+                    }
+                    Holder::Group(id) => {
+                        group(*id).and_then(|n| Some((Node::Group(n), must(groups.row(n), NEAR_END)?.roles())))?
+                    }
                 };
                 Some(((from, Node::Role(to)), Some(roles.get(to)?.window)))
             }
             Record::Membership(Membership { user: id, group: to, .. }) => {
                 let (from, to) = (user(*id)?, group(*to)?);
-                let window = users.row(from)?.groups().get(to)?.window;
+                let window = must(users.row(from), NEAR_END)?.groups().get(to)?.window;
                 Some(((Node::User(from), Node::Group(to)), Some(window)))
             }
             Record::Tenant(_)

@@ -7,8 +7,9 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::separated::{Lower, ends};
+use super::separated::{JUDGED, Lower, ends};
 use crate::model::error::{Error, Result};
+use crate::model::internal_fault::must;
 use crate::model::records::{Change, Granted, Record, Timestamp};
 use crate::resolver::assertions::judge::{Expected, Judge};
 use crate::resolver::bits::Bits;
@@ -21,6 +22,8 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::Seen;
+
+pub(crate) const FAILURE: &str = "a failure of an assertion can be described";
 
 /// Refuses the changes if after them a binding assertion fails for some user at some instant. An assertion that failed
 /// as much for that user at that instant before does not count.
@@ -46,11 +49,15 @@ pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], 
         let earlier = before.assertions.row(*number).filter(|earlier| is_comparable(earlier, row));
         let earlier = earlier.map(|earlier| earlier.judge(before));
         for user in affected.users_of(place, judge).iter() {
+            let Some(changed) = state.users.row(user) else {
+                // The plan deletes the user.
+                must(before.users.row(user), JUDGED);
+                continue;
+            };
             let Some(at) = judge.first_new_failure(earlier.as_ref(), user, from) else { continue };
             let problem = judge.problem(after, user, from, at);
-            if let (Some(problem), Some(user)) = (problem, state.users.row(user)) {
-                return Err(Error::asserted(violation(row, user.key(), at, &problem)));
-            }
+            let Some(problem) = must(problem, FAILURE) else { continue };
+            return Err(Error::asserted(violation(row, changed.key(), at, &problem)));
         }
     }
     Ok(())
@@ -103,7 +110,7 @@ impl<'a> Affected<'a> {
                             Granted::Pattern(pattern) => pattern.matches(side.state.permissions.name_at(permission)),
                         })
                     };
-                    let Some(role) = side.state.roles.by_id(grant.role.as_uuid()) else { continue };
+                    let Some(role) = must(side.state.roles.by_id(grant.role.as_uuid()), JUDGED) else { continue };
                     for (place, (_, row)) in self.assertions.iter().enumerate() {
                         if is_about(row) == Some(true) {
                             side.below.entry(place).or_default().insert(Source::Role(role));
@@ -123,7 +130,7 @@ impl<'a> Affected<'a> {
                         _ => None,
                     };
                     if status(change.before()) != status(change.after()) {
-                        if let Some(number) = side.state.user_by_id(user.id.as_uuid()) {
+                        if let Some(number) = must(side.state.user_by_id(user.id.as_uuid()), JUDGED) {
                             self.users.insert(number);
                         }
                     }

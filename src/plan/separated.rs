@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::error::{Error, Result};
+use crate::model::internal_fault::must;
 use crate::model::records::{Change, GroupId, Holder, Record, RoleId, Timestamp, UserId};
 use crate::resolver::bits::Bits;
 use crate::resolver::separations::{Above, Below, count_held, count_reached, violation};
@@ -14,6 +15,9 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::window_ends;
+
+/// What is judged, and both ends of an edge that is, is in the state.
+pub(crate) const JUDGED: &str = "what is judged is in the state";
 
 /// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user
 /// who held as many at that instant before, in breach of the same separation, does not cause a refusal.
@@ -27,10 +31,10 @@ pub(crate) fn check(before: &State, after: &State, changes: &[Change], from: Tim
         return Ok(());
     }
     for (number, users) in affected(before, after, changes) {
-        let Some(separation) = after.separations.row(number) else { continue };
+        let Some(separation) = must(after.separations.row(number), JUDGED) else { continue };
         let earlier = before.separations.row(number);
         for user in users.iter() {
-            let Some(row) = after.users.row(user) else { continue };
+            let Some(row) = must(after.users.row(user), JUDGED) else { continue };
             let was = earlier.and_then(|earlier| Some((before, before.users.row(user)?, earlier)));
             if let Some(at) = first_new_excess(was, (after, row, separation), from) {
                 return Err(Error::separated(violation(after, row, separation, at)));
@@ -97,8 +101,9 @@ fn added(change: &Change) -> Option<&Record> {
 
 /// A separation that is new, allows less, or names another role: everybody with one of its roles is looked at.
 fn tightened(before: &State, after: &State, id: uuid::Uuid, below: &mut BTreeMap<u32, Below>) {
-    let Some(number) = after.separations.by_id(id) else { return };
-    let Some(row) = after.separations.row(number) else { return };
+    let number = after.separations.by_id(id);
+    let found = number.and_then(|number| Some((number, after.separations.row(number)?)));
+    let Some((number, row)) = must(found, JUDGED) else { return };
     let is_looser = |earlier: &SeparationRow| {
         let names_new = row.roles.iter().any(|role| earlier.roles.binary_search(role).is_err());
         row.at_most() >= earlier.at_most() && !names_new
@@ -116,11 +121,11 @@ pub(super) enum Lower {
     Source(Source),
 }
 
-/// Returns both ends of an edge that leads from users to roles.
+/// Returns both ends of an edge that leads from users to roles, and nothing for other records. The state must have both ends.
 pub(super) fn ends(state: &State, record: &Record) -> Option<(Lower, Source)> {
-    let user = |id: UserId| state.user_by_id(id.as_uuid()).map(Lower::User);
-    let group = |id: GroupId| state.groups.by_id(id.as_uuid()).map(Source::Group);
-    let role = |id: RoleId| state.roles.by_id(id.as_uuid()).map(Source::Role);
+    let user = |id: UserId| must(state.user_by_id(id.as_uuid()), JUDGED).map(Lower::User);
+    let group = |id: GroupId| must(state.groups.by_id(id.as_uuid()), JUDGED).map(Source::Group);
+    let role = |id: RoleId| must(state.roles.by_id(id.as_uuid()), JUDGED).map(Source::Role);
     match record {
         Record::Membership(edge) => user(edge.user).zip(group(edge.group)),
         Record::Parent(edge) => group(edge.group).map(Lower::Source).zip(group(edge.parent)),

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::explain::paths::{each_edge, link};
 use super::explain::{PathStep, Steps};
-use super::snapshot::edge::Edge;
+use super::snapshot::edge::{Edge, NEAR_END};
 use super::snapshot::entity_rows::{SeparationRow, UserRow};
 use super::snapshot::source::Source;
 use super::snapshot::state::State;
@@ -18,6 +18,7 @@ use super::snapshot::walk::{Seen, is_active, window_ends};
 use crate::model::clock::When;
 use crate::model::error::{HeldRole, SeparationViolation};
 use crate::model::graph::follow;
+use crate::model::internal_fault::must;
 use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::Bits;
 
@@ -166,7 +167,7 @@ impl Below {
     pub(crate) fn all_users(self, state: &State) -> Bits {
         let Self { mut roles, mut groups, mut users } = self;
         follow(roles.clone().iter(), |role| state.includers(role), |role| roles.insert(role));
-        for row in roles.iter().filter_map(|role| state.roles.row(role)) {
+        for row in roles.iter().filter_map(|role| must(state.roles.row(role), NEAR_END)) {
             for back in row.groups.iter() {
                 groups.insert(back.from());
             }
@@ -175,7 +176,7 @@ impl Below {
             }
         }
         follow(groups.clone().iter(), |group| state.subgroups(group), |group| groups.insert(group));
-        for row in groups.iter().filter_map(|group| state.groups.row(group)) {
+        for row in groups.iter().filter_map(|group| must(state.groups.row(group), NEAR_END)) {
             for back in row.members.iter() {
                 users.insert(back.from());
             }
@@ -215,7 +216,8 @@ impl Above {
 }
 
 fn separations_of(state: &State, role: u32) -> impl Iterator<Item = u32> + '_ {
-    let names =
-        move |number: &u32| state.separations.row(*number).is_some_and(|row| row.roles.binary_search(&role).is_ok());
+    let names = move |number: &u32| {
+        must(state.separations.row(*number), NEAR_END).is_some_and(|row| row.roles.binary_search(&role).is_ok())
+    };
     state.separations.sorted().filter(names)
 }

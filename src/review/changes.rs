@@ -80,7 +80,10 @@ impl std::fmt::Display for WindowChange {
         match self.relation {
             RelationKind::Assignment => write!(f, "assignment of {object} to {}", self.subject)?,
             RelationKind::Parent => write!(f, "parent link of group {subject} to {object}")?,
-            _ => write!(f, "membership of {} in {object}", self.subject)?,
+            RelationKind::Membership => write!(f, "membership of {} in {object}", self.subject)?,
+            // These have no window.
+            RelationKind::Grant => write!(f, "grant of {object} by {}", self.subject)?,
+            RelationKind::Inclusion => write!(f, "inclusion of {object} in {}", self.subject)?,
         }
         f.write_str(match self.bound {
             Bound::Begins => " begins",

@@ -3,9 +3,11 @@
 //! A fault that is injected in any layer stops the commit or takes the tenant out of service, and a refresh repairs
 //! it.
 
+use crate::assertions::Assertion;
 use crate::authorizer::PUBLISHED;
 use crate::blocking::{Authorizer, Tenant};
 use crate::model::internal_fault::injection::{fail_nth, is_armed};
+use crate::plan::{FAILURE, JUDGED};
 use crate::records::Revision;
 use crate::resolver::snapshot::columns::WORD;
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END};
@@ -198,6 +200,55 @@ fn a_fault_in_the_compiled_catalog_opens_no_tenant() {
     fail_nth("a vector reaches the index that is set", 1);
     let authorizer = Authorizer::builder().catalog(&super::histories::catalog()).build();
     assert_eq!(authorizer.create_tenant("acme", "Acme").unwrap_err().kind(), ErrorKind::Internal);
+}
+
+/// Adds a separation of duties and a binding assertion that hold.
+fn set_up_limits(tx: &Tx) -> Result<()> {
+    set_up(tx)?;
+    tx.create_role("clerk")?;
+    tx.create_role("approver")?;
+    tx.create_separation("four-eyes", 1, ["clerk", "approver"])?;
+    tx.create_assertion("staff-only", &Assertion::only("posts:2").with_groups(["staff"]))?.set_binding(true)?;
+    tx.create_user("carol")?.assign("clerk")?.done()
+}
+
+#[test]
+fn a_fault_while_a_plan_is_judged_does_not_let_it_pass() {
+    let breaks_separation: Call = |tx| tx.user("carol")?.assign("approver")?.done();
+    let breaks_assertion: Call = |tx| tx.user("carol")?.assign("editor")?.done();
+    let breaks_guard: Call = |tx| {
+        tx.set_guard("carol");
+        tx.create_user("dave")?.assign("reader")?.done()
+    };
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(set_up_limits).unwrap();
+    let before = acme.revision();
+    for (what, kind, call) in [
+        (JUDGED, ErrorKind::SeparationOfDuties, breaks_separation),
+        (JUDGED, ErrorKind::AssertionFailed, breaks_assertion),
+        (FAILURE, ErrorKind::AssertionFailed, breaks_assertion),
+        ("every right has a number", ErrorKind::Escalation, breaks_guard),
+    ] {
+        assert_eq!(acme.update(call).unwrap_err().kind(), kind, "{what}");
+        fail_nth(what, 1);
+        let error = acme.update(call).unwrap_err();
+        assert_eq!((error.kind(), is_armed()), (ErrorKind::Internal, false), "{what}: {error}");
+        assert_eq!(acme.revision(), before);
+    }
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn a_fault_while_an_import_is_judged_creates_nothing() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(set_up_limits).unwrap();
+    let document = acme.snapshot().export().unwrap();
+    let other = Authorizer::in_memory();
+    fail_nth(JUDGED, 1);
+    let error = other.import(&document).unwrap_err();
+    assert_eq!((error.kind(), is_armed()), (ErrorKind::Internal, false), "{error}");
+    assert_eq!(other.tenant("acme").unwrap_err().kind(), ErrorKind::NotFound);
+    other.import(&document).unwrap();
 }
 
 #[cfg(feature = "json")]

@@ -134,7 +134,7 @@ impl<'a> Judge<'a> {
     /// Returns the first instant, from this one on, at which the assertion fails for a user, and did not fail as much
     /// before.
     pub(crate) fn first_new_failure(&self, before: Option<&Self>, user: u32, from: Timestamp) -> Option<Timestamp> {
-        let row = self.state.users.row(user)?;
+        let row = must(self.state.users.row(user), NEAR_END)?;
         if !self.may_fail(row, from) {
             return None;
         }
@@ -171,8 +171,8 @@ impl<'a> Judge<'a> {
                 Some(Problem::Denied { user: key, permission: permission(), from: later, reason })
             }
             Expected::Denied | Expected::Only => {
-                let path =
-                    must(first::find(self.state, row, self.named.permission?, &when), "an allowed check has a path")?;
+                let path = self.named.permission.and_then(|permission| first::find(self.state, row, permission, &when));
+                let path = must(path, "an allowed check has a path")?;
                 Some(Problem::Allowed { user: key, permission: permission(), from: later, path })
             }
             Expected::Separate => {

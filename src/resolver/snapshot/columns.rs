@@ -379,7 +379,7 @@ fn flip(tile: &mut [u64; TILE], column: u32, permissions: u64) {
     let mut left = permissions;
     while left != 0 {
         let bit = Bit::of(column, left.trailing_zeros());
-        if let Some(word) = tile.get_mut(bit.word) {
+        if let Some(word) = must(tile.get_mut(bit.word), WORD) {
             *word ^= 1 << bit.shift;
         }
         left &= left - 1;

@@ -212,8 +212,9 @@ impl Edit<'_> {
         let found = self.state.separations.by_id(record.id.as_uuid());
         let named = found.and_then(|number| self.state.separations.row(number)).map(|row| row.roles.clone());
         let (number, _) = lift_entity(&mut self.state.separations, found, record, stays, whole)?;
-        if let Some(row) = self.state.separations.row_mut(number) {
-            row.roles.clear();
+        if stays {
+            let row = must(self.state.separations.row_mut(number), "a separation that stays has a row");
+            row.into_iter().for_each(|row| row.roles.clear());
         }
         named.into_iter().flatten().for_each(|role| self.forget_removed_role(role));
         Ok(())
@@ -238,8 +239,9 @@ impl Edit<'_> {
         let found = self.state.assertions.by_id(record.id.as_uuid());
         let named = found.and_then(|number| self.state.assertions.row(number)).map(|row| row.named.clone());
         let (number, _) = lift_entity(&mut self.state.assertions, found, record, stays, whole)?;
-        if let Some(row) = self.state.assertions.row_mut(number) {
-            row.named = AssertionNumbers::default();
+        if stays {
+            let row = must(self.state.assertions.row_mut(number), "an assertion that stays has a row");
+            row.into_iter().for_each(|row| row.named = AssertionNumbers::default());
         }
         let AssertionNumbers { permission, roles, .. } = named.unwrap_or_default();
         if let Some(permission) = permission {

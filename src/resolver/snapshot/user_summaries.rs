@@ -337,7 +337,7 @@ impl UserSummaries {
         }
         let old = self.leaves.get(leaf).cloned().unwrap_or_default();
         let mut all: Vec<UserSummary> = (0..ROWS as usize).map(|at| old.read(at)).collect();
-        if let Some(place) = all.get_mut(at) {
+        if let Some(place) = must(all.get_mut(at), "a leaf has a place for each of its users") {
             place.clone_from(summary);
         }
         self.leaves.set(leaf, Leaf::of(&all));

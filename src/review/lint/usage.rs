@@ -139,7 +139,9 @@ fn expired<'m>(moment: &'m Moment<'_>, kind: RelationKind, code: Code) -> Findin
         let message = match kind {
             RelationKind::Assignment => format!("assignment of {object} to {subject} ended at {end}"),
             RelationKind::Parent => format!("parent link of {subject} to {object} ended at {end}"),
-            _ => format!("membership of {subject} in {object} ended at {end}"),
+            RelationKind::Membership => format!("membership of {subject} in {object} ended at {end}"),
+            // These have no window.
+            RelationKind::Grant | RelationKind::Inclusion => return None,
         };
         Some(Finding::new(code, subject, message).with(object))
     }))

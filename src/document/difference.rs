@@ -112,8 +112,9 @@ impl<'a> Difference<'a> {
     /// Returns whether the tenant has a user as the document has it, which `same` decides, and marks the user if so.
     pub(super) fn has_user(&mut self, number: Option<u32>, same: impl FnOnce(&UserRecord) -> bool) -> bool {
         let state = self.state;
-        let Some(number) = number else { return false };
-        let Some(row) = must(state.users.row(number), NEAR_END) else { return false };
+        let Some((number, row)) = number.and_then(|number| Some((number, state.users.row(number)?))) else {
+            return false;
+        };
         let is_same = same(&row.record);
         if is_same {
             self.users.meet(number, row.edges.len());
@@ -124,7 +125,7 @@ impl<'a> Difference<'a> {
     /// Prepares to compare the members of a group: marks those who have no window.
     pub(super) fn begin_members(&mut self, group: Option<u32>) {
         self.round += 1;
-        let row = group.and_then(|group| must(self.state.groups.row(group), NEAR_END));
+        let row = group.and_then(|group| self.state.groups.row(group));
         for back in row.into_iter().flat_map(|row| row.members.iter()).filter(|back| !back.is_windowed()) {
             if let Some(member) = must(self.members.get_mut(back.from() as usize), COUNTED) {
                 *member = self.round;
@@ -196,7 +197,8 @@ impl<'a> Difference<'a> {
     fn meet(&mut self, record: &Record) -> Option<Record> {
         fn own<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(u32, &R)> {
             let number = number?;
-            must(table.row(number), NEAR_END).filter(|row| row.origin() == Origin::Tenant).map(|row| (number, row))
+            // The number of an entity that was deleted has no row.
+            table.row(number).filter(|row| row.origin() == Origin::Tenant).map(|row| (number, row))
         }
         let state = self.state;
         match record {
@@ -263,7 +265,7 @@ impl<'a> Difference<'a> {
         match record {
             Record::Grant(Grant { role: id, granted }) => {
                 let from = role(*id)?;
-                let row = must(roles.row(from), NEAR_END)?;
+                let row = roles.row(from)?;
                 let to = match granted {
                     Granted::Permission(permission) => {
                         let number = permissions.by_id(permission.id().as_uuid())?;
@@ -275,29 +277,24 @@ impl<'a> Difference<'a> {
             }
             Record::Inclusion(Inclusion { role: id, included }) => {
                 let (from, to) = (role(*id)?, role(included.id())?);
-                let row = must(roles.row(from), NEAR_END)?;
-                row.includes.contains(|n| n.cmp(&to)).then_some(((Node::Role(from), Node::Role(to)), None))
+                roles.row(from)?.includes.contains(|n| n.cmp(&to)).then_some(((Node::Role(from), Node::Role(to)), None))
             }
             Record::Parent(Parent { group: id, parent, .. }) => {
                 let (from, to) = (group(*id)?, group(*parent)?);
-                let window = must(groups.row(from), NEAR_END)?.parents().get(to)?.window;
+                let window = groups.row(from)?.parents().get(to)?.window;
                 Some(((Node::Group(from), Node::Group(to)), Some(window)))
             }
             Record::Assignment(Assignment { role: id, holder, .. }) => {
                 let to = role(id.id())?;
                 let (from, roles) = match holder {
-                    Holder::User(id) => {
-                        user(*id).and_then(|n| Some((Node::User(n), must(users.row(n), NEAR_END)?.roles())))?
-                    }
-                    Holder::Group(id) => {
-                        group(*id).and_then(|n| Some((Node::Group(n), must(groups.row(n), NEAR_END)?.roles())))?
-                    }
+                    Holder::User(id) => user(*id).and_then(|n| Some((Node::User(n), users.row(n)?.roles())))?,
+                    Holder::Group(id) => group(*id).and_then(|n| Some((Node::Group(n), groups.row(n)?.roles())))?,
                 };
                 Some(((from, Node::Role(to)), Some(roles.get(to)?.window)))
             }
             Record::Membership(Membership { user: id, group: to, .. }) => {
                 let (from, to) = (user(*id)?, group(*to)?);
-                let window = must(users.row(from), NEAR_END)?.groups().get(to)?.window;
+                let window = users.row(from)?.groups().get(to)?.window;
                 Some(((Node::User(from), Node::Group(to)), Some(window)))
             }
             Record::Tenant(_)

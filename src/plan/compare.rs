@@ -4,9 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{AccessChange, Plan};
 use crate::model::error::EntityKind;
-use crate::model::internal_fault::must;
 use crate::model::records::{Change, PermissionId, Slug, Timestamp, UserId, UserRecord};
-use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::walk::window_ends;
 
@@ -151,7 +149,6 @@ impl Content {
 
 /// Adds the instants at which a window on a way up from a user begins or ends.
 fn edges_after(state: &State, user: UserId, from: Timestamp, instants: &mut BTreeSet<Timestamp>) {
-    let Some(number) = state.user_by_id(user.as_uuid()) else { return };
-    let Some(row) = must(state.users.row(number), NEAR_END) else { return };
+    let Some(row) = state.user_by_id(user.as_uuid()).and_then(|number| state.users.row(number)) else { return };
     window_ends(state, row, from, instants);
 }

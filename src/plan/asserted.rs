@@ -49,7 +49,7 @@ pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], 
         let earlier = before.assertions.row(*number).filter(|earlier| is_comparable(earlier, row));
         let earlier = earlier.map(|earlier| earlier.judge(before));
         for user in affected.users_of(place, judge).iter() {
-            let Some(changed) = state.users.row(user) else {
+            let Some(user_row) = state.users.row(user) else {
                 // The plan deletes the user.
                 must(before.users.row(user), JUDGED);
                 continue;
@@ -57,7 +57,7 @@ pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], 
             let Some(at) = judge.first_new_failure(earlier.as_ref(), user, from) else { continue };
             let problem = judge.problem(after, user, from, at);
             let Some(problem) = must(problem, FAILURE) else { continue };
-            return Err(Error::asserted(violation(row, changed.key(), at, &problem)));
+            return Err(Error::asserted(violation(row, user_row.key(), at, &problem)));
         }
     }
     Ok(())

@@ -3,6 +3,8 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::Plan;
 use super::draft::Draft;
 use super::guard::Guard;
@@ -403,7 +405,29 @@ impl Tx {
         let found = self.lookup_user(user);
         found.ok_or_else(|| self.draft().not_found(EntityKind::User, user.user_text()))
     }
+
+    /// Looks up several users. The index and the rows are seldom cached, so the processor waits for those of several users
+    /// at a time.
+    pub(super) fn find_users(&self, users: &[impl AsUser]) -> Result<Vec<u32>> {
+        let mut found = Vec::with_capacity(users.len());
+        for some in users.chunks(AT_A_TIME) {
+            let draft = self.draft();
+            let (scope, table) = (draft.next.scope(), &draft.next.state.users);
+            let likely: SmallVec<[_; AT_A_TIME]> = some.iter().map(|user| user.likely(scope)).collect();
+            let rows = likely.iter().map(|number| number.and_then(|number| Some((number, table.row(number)?))));
+            let rows: SmallVec<[_; AT_A_TIME]> = rows.collect();
+            for (user, row) in some.iter().zip(rows) {
+                let number = row.filter(|(_, row)| user.is(&row.record)).map(|(number, _)| number);
+                let number = number.or_else(|| user.user(scope));
+                found.push(number.ok_or_else(|| draft.not_found(EntityKind::User, user.user_text()))?);
+            }
+        }
+        Ok(found)
+    }
 }
+
+/// The users that [`Tx::find_users`] looks up at a time. A processor waits for about ten cache lines at once.
+const AT_A_TIME: usize = 16;
 
 /// Refuses a slug that belongs to the tenant and to the catalog. An id, a handle or a variant is not ambiguous.
 pub(super) fn check_conflict<R: Row>(

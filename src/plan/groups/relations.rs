@@ -31,7 +31,7 @@ impl GroupEdit<'_> {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Managed`](crate::ErrorKind::Managed) (R16); then nothing is changed.
     pub fn set_members<U: AsUser>(&self, members: impl IntoIterator<Item = U>) -> Result<ListChanges<UserKey>> {
-        let wanted = members.into_iter().map(|user| self.tx.find_user(&user)).collect::<Result<_>>()?;
+        let wanted = self.tx.find_users(&members.into_iter().collect::<Vec<U>>())?;
         let present = |row: &GroupRow| row.members.iter().copied().map(PresentEnd::from).collect();
         let present = self.tx.with_group(self.number, present)?;
         self.tx.set_relations(present, wanted, Windows::Keep, |user| self.member(user), Tx::users_changed)

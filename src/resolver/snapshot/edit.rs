@@ -213,8 +213,9 @@ impl Edit<'_> {
         let named = found.and_then(|number| self.state.separations.row(number)).map(|row| row.roles.clone());
         let (number, _) = lift_entity(&mut self.state.separations, found, record, stays, whole)?;
         if stays {
-            let row = must(self.state.separations.row_mut(number), "a separation that stays has a row");
-            row.into_iter().for_each(|row| row.roles.clear());
+            if let Some(row) = must(self.state.separations.row_mut(number), "a separation that stays has a row") {
+                row.roles.clear();
+            }
         }
         named.into_iter().flatten().for_each(|role| self.forget_removed_role(role));
         Ok(())
@@ -240,8 +241,9 @@ impl Edit<'_> {
         let named = found.and_then(|number| self.state.assertions.row(number)).map(|row| row.named.clone());
         let (number, _) = lift_entity(&mut self.state.assertions, found, record, stays, whole)?;
         if stays {
-            let row = must(self.state.assertions.row_mut(number), "an assertion that stays has a row");
-            row.into_iter().for_each(|row| row.named = AssertionNumbers::default());
+            if let Some(row) = must(self.state.assertions.row_mut(number), "an assertion that stays has a row") {
+                row.named = AssertionNumbers::default();
+            }
         }
         let AssertionNumbers { permission, roles, .. } = named.unwrap_or_default();
         if let Some(permission) = permission {

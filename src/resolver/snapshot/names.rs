@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use self::sealed::{Found, Scope};
 use super::CompiledTenant;
-use super::table::Origin;
+use super::entity_rows::UserRow;
+use super::table::{Origin, Row as _};
 use crate::model::catalog::{CatalogPermission, CatalogRole};
 use crate::model::error::{Asked, Quoted};
 use crate::model::records::{
@@ -80,6 +81,7 @@ pub struct External<'a> {
 pub(crate) mod sealed {
     use super::CompiledTenant;
     use crate::model::error::Asked;
+    use crate::model::records::UserRecord;
     use crate::resolver::snapshot::indexed_user::IndexedUser;
 
     /// Where a name is looked up.
@@ -110,6 +112,19 @@ pub(crate) mod sealed {
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(|number| Found { number, indexed: None })
+        }
+
+        /// The number to which the index of texts leads first. It reads no row, so [`User::is`] may say that it is
+        /// another user. Both are for looking up several users at a time. `None` if this is no text.
+        #[inline]
+        fn likely(&self, _: Scope<'_>) -> Option<u32> {
+            None
+        }
+
+        /// Whether the record that was found is this user's.
+        #[inline]
+        fn is(&self, _: &UserRecord) -> bool {
+            false
         }
     }
 
@@ -287,6 +302,43 @@ macro_rules! no_more {
     () => {};
 }
 
+macro_rules! user_by_text {
+    ($($type:ty: |$self_:ident, $row:ident| $by:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
+        impl sealed::User for $type {
+            #[inline]
+            fn user(&self, scope: Scope<'_>) -> Option<u32> {
+                let $self_ = self;
+                scope.0.state.users.$by($text)
+            }
+
+            #[inline]
+            fn likely(&self, scope: Scope<'_>) -> Option<u32> {
+                let $self_ = self;
+                scope.0.state.users.$likely($text)
+            }
+
+            #[inline]
+            fn is(&self, $row: &UserRecord) -> bool {
+                let $self_ = self;
+                $of == Some($text)
+            }
+
+            fn user_text(&self) -> Asked {
+                let $self_ = self;
+                $shown
+            }
+        }
+
+        impl AsUser for $type {}
+    )*};
+    (keys: $($type:ty),*) => {
+        user_by_text! {$(
+            $type: |key, record| by_name, likely_by_name, Some(record.key.as_str()), key.as_ref(),
+                Asked::from(AsRef::<str>::as_ref(key));
+        )*}
+    };
+}
+
 macro_rules! user_by_id {
     ($($type:ty: |$self_:ident| $id:expr, $shown:expr;)*) => {$(
         impl sealed::User for $type {
@@ -318,9 +370,11 @@ user_by_id! {
     UserId: |id| id.as_uuid(), Asked::by_id(id.as_uuid());
     UserRecord: |record| record.id.as_uuid(), Asked::by_id(record.id.as_uuid());
 }
-named!(# AsUser, User, user, user_text, users, UserKey);
-named!(@ AsUser, User, user, user_text,
-    |external, s| s.state.users.by_external(external.pair()), |external| external.asked(), External<'_>);
+user_by_text!(keys: str, String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, UserKey);
+user_by_text! {
+    External<'_>: |external, record| by_external, likely_by_external, UserRow::external_of(record),
+        external.pair(), external.asked();
+}
 named!(@ AsGroup, Group, group, group_text,
     |external, s| s.state.groups.by_external(external.pair()), |external| external.asked(), External<'_>);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
@@ -344,6 +398,16 @@ impl<T: sealed::User + ?Sized> sealed::User for &T {
     #[inline]
     fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
         (**self).found(scope)
+    }
+
+    #[inline]
+    fn likely(&self, scope: Scope<'_>) -> Option<u32> {
+        (**self).likely(scope)
+    }
+
+    #[inline]
+    fn is(&self, record: &UserRecord) -> bool {
+        (**self).is(record)
     }
 
     fn user_text(&self) -> Asked {

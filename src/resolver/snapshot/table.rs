@@ -263,6 +263,18 @@ impl<R: Row> Table<R> {
         self.external.get(self.hashers.external(external), is_it)
     }
 
+    /// The first entity to which the index of names leads. Only its row says whether it has the name.
+    #[inline]
+    pub(crate) fn likely_by_name(&self, name: &str) -> Option<u32> {
+        self.names.get(self.hashers.name(name), |_| true)
+    }
+
+    /// As [`Table::likely_by_name`], by external id.
+    #[inline]
+    pub(crate) fn likely_by_external(&self, external: (&str, &str)) -> Option<u32> {
+        self.external.get(self.hashers.external(external), |_| true)
+    }
+
     /// How many entities have an external id.
     #[cfg(test)]
     pub(crate) fn external_len(&self) -> u64 {

@@ -3,12 +3,14 @@
 //! Run `cargo run --release --example inspect -- FILE COMMAND [--at INSTANT] [--catalog CATALOG]`. Without arguments it
 //! prints the commands. `inspect import` makes such a document from the files of another product. The exit status is 0 for
 //! yes, 1 for no, and 2 for an error, which is printed to standard error. No is: denied, a conflict, an unexpected decision,
-//! a failed assertion or a finding that matters. Findings that are errors have 3.
+//! a failed assertion, an exceeded separation or a finding that matters. Findings that are errors have 3.
 
 #[path = "inspect/catalog_file.rs"]
 mod catalog_file;
 #[path = "inspect/import.rs"]
 mod import_command;
+#[path = "inspect/load.rs"]
+mod load;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -18,16 +20,15 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use catalog_file::{CatalogPermission, CatalogRole, build, catalog};
+use catalog_file::catalog;
+use load::load;
 use rolecall::assertions::Assertions;
-use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::Catalog;
 use rolecall::clock::SystemClock;
 use rolecall::moment::Page;
 use rolecall::records::{Granted, Name, Slug, TenantSlug};
 use rolecall::review::{Accepted, AccessRow, Finding, Severity};
-use rolecall::store::MemoryStore;
-use rolecall::{Document, ErrorKind, Moment, PageRequest, Snapshot, Timestamp, error::Quoted, what_if};
+use rolecall::{ErrorKind, Moment, PageRequest, Snapshot, Timestamp, error::Quoted, what_if};
 
 const USAGE: &str = "\
 usage: inspect FILE COMMAND [--at INSTANT] [--catalog CATALOG]
@@ -51,8 +52,8 @@ has `renamed_from`, the list of its earlier slugs, oldest first. Commands:
   diff OTHER                 lists the users whom the document OTHER lets do more or less, and when; exit status 1 if any
   replay LOG OTHER           lists the questions of LOG (lines of `user,permission`, and an instant if any) that OTHER answers
                              differently; exit status 1 if any
-  test [ASSERTIONS]          checks a file of assertions, or those in FILE, and lists what breaks them; exit status 1 if
-                             anything does
+  test [ASSERTIONS]          checks the separations and assertions in FILE, and those in a file of assertions, and lists what
+                             breaks them; exit status 1 if anything does
   report                     lists who has which permission, from when until when, and through what, as CSV
   lint [--accept FILE]       lists what is unused, covered, expired or easy to mistake for something else, except what a line
                              of the file accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there
@@ -153,15 +154,10 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
     }
     let accepted = arguments.accept.as_deref().map_or_else(|| Ok(Accepted::default()), accepted)?;
 
-    let tenant = match &arguments.catalog {
-        Some(file) => import_with(&catalog(file)?, &arguments.file)?,
-        None => import(&arguments.file)?,
-    };
+    let present = arguments.catalog.as_deref().map(catalog).transpose()?;
+    let tenant = load(present.as_ref(), &arguments.file)?;
     let other = match question {
-        Question::Diff(file) | Question::Replay { other: file, .. } => Some(match &arguments.catalog {
-            Some(entries) => import_with(&catalog(entries)?, file)?,
-            None => import(file)?,
-        }),
+        Question::Diff(file) | Question::Replay { other: file, .. } => Some(load(present.as_ref(), file)?),
         _ => None,
     };
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
@@ -230,41 +226,6 @@ impl Question<'_> {
     }
 }
 
-/// Imports a document into a tenant with this catalog. The slugs of both are in conflict: the document is that of a tenant
-/// which had them before the catalog. So it is imported with an earlier catalog, and opened with this one.
-fn import_with(catalog: &Catalog, file: &Path) -> Result<Tenant, Failure> {
-    let json = read(file)?;
-    let listed = |list: &str| -> Vec<String> {
-        let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
-        let entries = document.get(list).and_then(|entries| entries.as_array().cloned()).unwrap_or_default();
-        let slug =
-            |entry: &serde_json::Value| entry.as_str().or_else(|| entry.get("slug")?.as_str()).map(str::to_owned);
-        entries.iter().filter_map(slug).collect()
-    };
-    let (own_permissions, own_roles) = (listed("permissions"), listed("roles"));
-    let earlier = |slugs: &[Slug]| slugs.iter().map(ToString::to_string).collect();
-    let permissions = catalog
-        .permissions()
-        .iter()
-        .map(|entry| CatalogPermission { slug: entry.slug().to_string(), renamed_from: earlier(entry.renamed_from()) });
-    let permissions: Vec<_> = permissions.filter(|entry| !own_permissions.contains(&entry.slug)).collect();
-    let roles = catalog.roles().iter().map(|entry| CatalogRole {
-        slug: entry.slug().to_string(),
-        renamed_from: earlier(entry.renamed_from()),
-        grants: Vec::new(),
-        includes: Vec::new(),
-    });
-    let roles: Vec<_> = roles.filter(|entry| !own_roles.contains(&entry.slug)).collect();
-    let store = MemoryStore::default();
-    let tenant = || {
-        let earlier = Authorizer::builder().store(store.clone()).catalog(&build(&permissions, &roles)?).build();
-        let document = Document::from_json(&json)?;
-        earlier.import(&document)?;
-        Authorizer::builder().store(store.clone()).catalog(catalog).build().tenant(document.slug())
-    };
-    tenant().map_err(|error| invalid(file, &error))
-}
-
 fn stats(moment: &Moment<'_>) -> Vec<String> {
     let permissions = all(|page| moment.permissions(page));
     let roles = all(|page| moment.roles(page));
@@ -285,6 +246,8 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
         ("parents", groups.iter().map(|group| moment.parents_of(group.id).len()).sum()),
         ("memberships", users.iter().map(|user| moment.groups_of(user.id).len()).sum()),
         ("assignments", of_groups + of_users),
+        ("separations", moment.separations().len()),
+        ("assertions", moment.assertions().len()),
         (
             "removed_from_catalog",
             moment.permissions_removed_from_catalog().len() + moment.roles_removed_from_catalog().len(),
@@ -307,15 +270,27 @@ fn matrix(moment: &Moment<'_>) -> Vec<String> {
     lines
 }
 
+/// Checks the separations and assertions of the tenant, and those of a file.
 fn test(moment: &Moment<'_>, file: Option<&Path>, out: &mut impl Write) -> Result<bool, Failure> {
-    let Some(file) = file else { return carried(moment, out) };
-    let assertions = Assertions::from_json(&read(file)?).map_err(|error| invalid(file, &error))?;
-    let failures = assertions.check(moment);
+    let of_file = file.map(|file| Assertions::from_json(&read(file)?).map_err(|error| invalid(file, &error)));
+    let of_file = of_file.transpose()?.unwrap_or_default();
+    let (separations, assertions) = (moment.separations(), moment.assertions());
+    let (exceeded, failed) = (moment.separation_violations(), moment.assertion_violations());
+    let failures = of_file.check(moment);
+    say(out, &exceeded.items)?;
+    say(out, &failed.items)?;
     say(out, &failures)?;
-    let mut broken: Vec<usize> = failures.iter().map(|failure| failure.number).collect();
-    broken.dedup();
-    say(out, [format!("{} of {} failed", broken.len(), counted(assertions.list().len(), "assertion"))])?;
-    Ok(failures.is_empty())
+    if !separations.is_empty() {
+        let broken: BTreeSet<&str> = exceeded.iter().map(|violation| violation.separation.as_str()).collect();
+        say(out, [format!("{} of {} exceeded", broken.len(), counted(separations.len(), "separation"))])?;
+    }
+    let carried: BTreeSet<&str> = failed.iter().map(|violation| violation.assertion.as_str()).collect();
+    let listed: BTreeSet<usize> = failures.iter().map(|failure| failure.number).collect();
+    let all = counted(assertions.len() + of_file.list().len(), "assertion");
+    say(out, [format!("{} of {all} failed", carried.len() + listed.len())])?;
+    let holds =
+        [exceeded.is_known() && exceeded.is_empty(), failed.is_known() && failed.is_empty(), failures.is_empty()];
+    Ok(holds.iter().all(|holds| *holds))
 }
 
 /// Lists which users another document lets do more or less, and when.
@@ -363,15 +338,6 @@ fn question(line: &str) -> Result<what_if::Question, String> {
         }
         _ => Err("expected `user,permission` or `user,permission,instant`".to_owned()),
     }
-}
-
-/// Checks the assertions that the tenant carries.
-fn carried(moment: &Moment<'_>, out: &mut impl Write) -> Result<bool, Failure> {
-    let violations = moment.assertion_violations().items;
-    say(out, &violations)?;
-    let broken: BTreeSet<&str> = violations.iter().map(|violation| violation.assertion.as_str()).collect();
-    say(out, [format!("{} of {} failed", broken.len(), counted(moment.assertions().len(), "assertion"))])?;
-    Ok(violations.is_empty())
 }
 
 /// Lists what another catalog would change, and for whom. Returns the exit status, which depends on the findings that are not
@@ -495,12 +461,6 @@ fn say<T: Display>(out: &mut impl Write, lines: impl IntoIterator<Item = T>) -> 
 
 fn output_failed(error: &io::Error) -> Failure {
     format!("standard output: {error}")
-}
-
-fn import(file: &Path) -> Result<Tenant, Failure> {
-    let json = read(file)?;
-    let tenant = Document::from_json(&json).and_then(|document| Authorizer::in_memory().import(&document));
-    tenant.map_err(|error| invalid(file, &error))
 }
 
 /// The mark that some editors write in front of UTF-8.

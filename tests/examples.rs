@@ -3,6 +3,9 @@
 #![cfg(feature = "json")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "examples/limits.rs"]
+mod limits;
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 

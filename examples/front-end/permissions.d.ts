@@ -24,11 +24,17 @@ export type Freshness = "current" | "old" | "expired";
 /** Reads a document. Returns `null` if the text is not one. */
 export function parseDocument(json: string): PermissionsDocument | null;
 
+/** Reads a position from the text of a header. Returns `undefined` if there is none, or if it is not a position. */
+export function parsePosition(text: string | null): Position | undefined;
+
 /** Whether the user may do this. `false` without a document, and from its end on. */
 export function can(document: PermissionsDocument | null, permission: string, now: Date): boolean;
 
 /** Whether the document can be used, given the newest position that the server has sent, if any. */
 export function freshness(document: PermissionsDocument | null, now: Date, latest?: Position): Freshness;
 
-/** Milliseconds until another document is needed. `null` if the answer never changes by itself. */
+/**
+ * Milliseconds until another document is needed, for `setTimeout`. `null` if the answer never changes by itself. At most 25 days:
+ * a timer cannot wait for longer.
+ */
 export function expiresIn(document: PermissionsDocument, now: Date): number | null;

@@ -9,7 +9,7 @@
 
 // The functions below have the types that `permissions.d.ts` declares. `tsc` checks it here.
 /** @satisfies {typeof import("./permissions.d.ts")} */
-({ parseDocument, can, freshness, expiresIn });
+({ parseDocument, parsePosition, can, freshness, expiresIn });
 
 /**
  * Reads a document. Returns `null` if the text is not one.
@@ -23,6 +23,19 @@ export function parseDocument(json) {
   } catch {
     return null;
   }
+}
+
+/**
+ * Reads a position from the text of a header: the tenant's id, the revision and the commit, separated by dots. Returns `undefined`
+ * if there is none, or if it is not a position.
+ * @param {string | null} text
+ * @returns {Position | undefined}
+ */
+export function parsePosition(text) {
+  const [, tenant_id, digits, commit] = /^([\w-]+)\.(\d+)\.([\w-]+)$/.exec(text ?? "") ?? [];
+  const revision = Number(digits);
+  if (tenant_id === undefined || commit === undefined || !Number.isSafeInteger(revision)) return undefined;
+  return { tenant_id, revision, commit };
 }
 
 /**
@@ -56,8 +69,11 @@ export function freshness(document, now, latest) {
   return own.revision === latest.revision && own.commit === latest.commit ? "current" : "old";
 }
 
+/** The longest time that a timer can wait, nearly 25 days. With a longer one, it calls back at once. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
 /**
- * Milliseconds until another document is needed. `null` if the answer never changes by itself.
+ * Milliseconds until another document is needed, for `setTimeout`. `null` if the answer never changes by itself.
  * @param {PermissionsDocument} document
  * @param {Date} now
  * @returns {number | null}
@@ -65,7 +81,8 @@ export function freshness(document, now, latest) {
 export function expiresIn(document, now) {
   if (document.valid_until === null) return null;
   // An end that cannot be read has passed.
-  return Math.max(0, Date.parse(document.valid_until) - now.getTime()) || 0;
+  const left = Date.parse(document.valid_until) - now.getTime();
+  return Math.min(Math.max(0, left), LONGEST_DELAY) || 0;
 }
 
 /**

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { can, expiresIn, freshness, parseDocument } from "./permissions.js";
+import { can, expiresIn, freshness, parseDocument, parsePosition } from "./permissions.js";
 
 const document = {
   tenant: "acme",
@@ -47,6 +47,15 @@ test("the time that is left can be waited for", () => {
   assert.equal(expiresIn(document, noon), 0);
   assert.equal(expiresIn({ ...document, valid_until: null }, noon), null);
   assert.equal(expiresIn({ ...document, valid_until: "soon" }, noon), 0);
+  // A timer with a longer delay calls back at once.
+  assert.equal(expiresIn({ ...document, valid_until: "2099-01-31T12:00:00Z" }, noon), 2_147_483_647);
+});
+
+test("a position is read from a header", () => {
+  assert.deepEqual(parsePosition("6f9c-1.7.0b1e-2"), { tenant_id: "6f9c-1", revision: 7, commit: "0b1e-2" });
+  for (const text of [null, "", "t1", "t1.7", "t1..c7", ".7.c7", "t1.7.", "t1.7.c7.1", "t1.7.c7\n", "t1.-7.c7", "t1.x.c7", "t1.9007199254740992.c7"]) {
+    assert.equal(parsePosition(text), undefined, String(text));
+  }
 });
 
 test("what is not a document is refused", () => {

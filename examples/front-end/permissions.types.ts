@@ -1,14 +1,14 @@
 // Checked by `npm run types`, and never run: the types accept what an application writes, and refuse mistakes. A line below
 // `@ts-expect-error` that has no error is an error.
 
-import { can, expiresIn, freshness, parseDocument } from "./permissions.js";
+import { can, expiresIn, freshness, parseDocument, parsePosition } from "./permissions.js";
 import type { PermissionsDocument, Position } from "./permissions.js";
 
 const now = new Date();
 const document: PermissionsDocument | null = parseDocument("{}");
 const allowed: boolean = can(document, "invoices:pay", now);
 // The position comes from a header of a later answer.
-const latest: Position = { tenant_id: "t1", revision: 7, commit: "c7" };
+const latest: Position | undefined = parsePosition(new Headers().get("Rolecall-Position"));
 
 switch (freshness(document, now, latest)) {
   case "current":
@@ -27,6 +27,8 @@ switch (freshness(document, now, latest)) {
 can(document, 7, now);
 // @ts-expect-error The instant is an argument, as everywhere in the library.
 can(document, "invoices:pay");
+// @ts-expect-error A text that is not a position has none.
+parsePosition("t1.7.c7").revision;
 // @ts-expect-error A revision without its tenant and commit is not a position.
 freshness(document, now, { revision: 7 });
 

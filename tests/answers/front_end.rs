@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::path::Path;
 use std::process::Command;
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::moment::PermissionsDocument;
+use rolecall::records::{Position, Revision, TenantId};
 use rolecall::{Timestamp, Window};
 use serde_json::{Value, json};
 
@@ -105,4 +107,72 @@ fn the_front_end_answers_as_the_library() {
     let run = Command::new("node").arg("--test").arg(tests).env("ROLECALL_ANSWERS", file).output().unwrap();
     let output = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success() && output.contains("skipped 0"), "{output}");
+}
+
+/// The code of the recipe, with the names that the page around it has.
+fn recipe() -> String {
+    let cookbook = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/cookbook.md")).unwrap();
+    let (_, recipe) = cookbook.split_once("## Permissions for a front end\n").unwrap();
+    let (_, code) = recipe.split_once("```ts\n").unwrap();
+    let (code, _) = code.split_once("```\n").unwrap();
+    format!("import {{ reload, showInvoices }} from \"./page.js\";\n{code}\nexport {{ onResponse }};\n")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    let text = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success(), "{text}");
+}
+
+/// The compiler accepts the recipe by the rules of the example, and it does what the text around it says.
+#[test]
+#[ignore = "needs Node.js and the compiler of TypeScript; .ci/run has a step for it"]
+fn the_recipe_for_a_front_end_compiles_and_notices_old_documents() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/front-end");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).unwrap();
+    for name in ["permissions.js", "permissions.d.ts"] {
+        std::fs::copy(example.join(name), folder.path().join(name)).unwrap();
+    }
+    write("recipe.ts", &recipe());
+    write("page.ts", include_str!("front_end/page.ts"));
+    let settings = json!({
+        "extends": example.join("tsconfig.json"),
+        "compilerOptions": {
+            "noEmit": false,
+            "allowImportingTsExtensions": false,
+            "outDir": "compiled",
+            "rootDir": ".",
+            "typeRoots": [example.join("node_modules/@types")],
+        },
+        "include": ["*.ts", "*.js"],
+    });
+    write("tsconfig.json", &settings.to_string());
+    write("package.json", r#"{"type": "module"}"#);
+    run(Command::new(example.join("node_modules/.bin/tsc")).current_dir(folder.path()));
+
+    let acme = acme();
+    let position = acme.snapshot().position();
+    let earlier = Position { revision: Revision::FIRST, ..position };
+    let issued = |user: &str| serde_json::to_string(&document(&acme, user, "2098-01-01T00:00:00Z")).unwrap();
+    let documents = [("alice", true, true), ("bob", true, false), ("mallory", false, false)];
+    let documents =
+        documents.map(|(user, shows, waits)| json!({"document": issued(user), "shows": shows, "waits": waits}));
+    acme.update(|tx| tx.create_user("carol")?.done()).unwrap();
+    let later = acme.snapshot().position();
+    let headers = [
+        (Some(position.to_string()), false),
+        (Some(earlier.to_string()), false),
+        (Some(later.to_string()), true),
+        (Some(Position { commit: later.commit, ..position }.to_string()), true),
+        (Some(Position { tenant_id: TenantId::random(), ..position }.to_string()), true),
+        (None, false),
+        // Text that is not a position says nothing.
+        (Some(format!("{later}.1")), false),
+        (Some("later".to_owned()), false),
+    ];
+    let headers = headers.map(|(header, reloads)| json!({"header": header, "reloads": reloads}));
+    write("compiled/cases.json", &json!({"documents": documents, "headers": headers}).to_string());
+    write("compiled/run.js", include_str!("front_end/run.js"));
+    run(Command::new("node").arg("compiled/run.js").current_dir(folder.path()));
 }

@@ -172,7 +172,9 @@ impl<'a> Import<'a> {
                 }
                 kind => {
                     let message = format!("lines of the kind {} are not read", Quoted(kind));
-                    self.notes.left_out(place, message, "");
+                    let advice =
+                        "import them apart, as the `p` and `g` lines of another model, or add what they give by hand";
+                    self.notes.left_out(place, message, advice);
                 }
             }
         }
@@ -194,7 +196,8 @@ impl<'a> Import<'a> {
             self.notes.left_out(place, message, advice);
         }
         if self.model.matcher.is_none() {
-            self.notes.left_out(place, "no rule is carried over, because each depends on these conditions", "");
+            let message = "no rule is carried over, because each depends on these conditions";
+            self.notes.left_out(place, message, "take them out of the matcher, and decide them in the application");
         }
         if self.model.effect == Effect::Other {
             let message =
@@ -225,7 +228,7 @@ impl<'a> Import<'a> {
             Some("deny") => true,
             Some(other) => {
                 let message = format!("the effect {} neither allows nor denies", Quoted(other));
-                self.notes.left_out(place, message, "");
+                self.notes.left_out(place, message, "write `allow` if the line is meant to give something");
                 return;
             }
         };
@@ -248,7 +251,7 @@ impl<'a> Import<'a> {
             let message = "the rule is about everybody, also about unknown users";
             self.notes.left_out(place, message, "create a group of all users, and assign a role to it");
         } else if subject.is_empty() {
-            self.notes.left_out(place, "the subject is empty", "");
+            self.notes.left_out(place, "the subject is empty", "name a user or a role in the line");
         } else {
             self.allow.push(Rule { line: line.number, subject: Some(subject), asked });
         }
@@ -265,7 +268,8 @@ impl<'a> Import<'a> {
 
     fn link(&mut self, line: &Line, place: &str, of_other_domains: &mut usize) {
         if self.model.matcher.as_ref().is_some_and(|matcher| !matcher.follows_links) {
-            self.notes.left_out(place, "the matcher follows no links", "");
+            let advice = "compare subjects by `g(r.sub, p.sub)` in the matcher if roles are meant to count";
+            self.notes.left_out(place, "the matcher follows no links", advice);
             return;
         }
         let (user, role, domain) = match line.values.as_slice() {
@@ -278,7 +282,7 @@ impl<'a> Import<'a> {
             }
         };
         if user.is_empty() || role.is_empty() {
-            self.notes.left_out(place, "a name is empty", "");
+            self.notes.left_out(place, "a name is empty", "name a user and a role in the line");
             return;
         }
         self.roles.insert(role.clone());

@@ -31,6 +31,10 @@ use crate::{Error, Imported, choose};
 const OWN_CLIENTS: [&str; 6] =
     ["account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"];
 
+/// Roles of every realm that are about tokens of Keycloak. They are carried over as others, but nothing needs to be said about
+/// them.
+const OWN_ROLES: [&str; 2] = ["offline_access", "uma_authorization"];
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Realm {
@@ -40,6 +44,7 @@ struct Realm {
     roles: Roles,
     groups: Vec<Group>,
     default_groups: Vec<String>,
+    default_role: Option<Role>,
     users: Vec<User>,
     federated_users: Vec<Value>,
     clients: Vec<Client>,
@@ -163,6 +168,7 @@ impl Realm {
         }
         self.groups.extend(other.groups);
         self.default_groups.extend(other.default_groups);
+        self.default_role = self.default_role.take().or(other.default_role);
         self.users.extend(other.users);
         self.federated_users.extend(other.federated_users);
         self.clients.extend(other.clients);
@@ -174,6 +180,23 @@ impl Realm {
                 *own = other;
             }
         }
+    }
+
+    /// Whether there are scope mappings other than those of every realm.
+    fn has_scope_mappings(&self) -> bool {
+        let of_realm = match &self.scope_mappings {
+            Value::Array(mappings) => mappings.iter().any(|mapping| {
+                let roles = mapping.get("roles").and_then(Value::as_array);
+                let is_own = |role: &Value| role.as_str().is_some_and(|role| OWN_ROLES.contains(&role));
+                !roles.is_some_and(|roles| roles.iter().all(is_own))
+            }),
+            other => !other.is_null(),
+        };
+        let of_clients = match &self.client_scope_mappings {
+            Value::Object(clients) => clients.keys().any(|client| !OWN_CLIENTS.contains(&client.as_str())),
+            other => !other.is_null(),
+        };
+        of_realm || of_clients
     }
 }
 
@@ -219,7 +242,8 @@ impl<'a> Import<'a> {
                 more => format!("{more} assignments and composites refer to them"),
             };
             let message = format!("its roles are about Keycloak itself; {who}");
-            self.notes.left_out(format!("client {}", Quoted(client)), message, "");
+            let advice = "keep them in Keycloak, where they decide who administers it";
+            self.notes.left_out(format!("client {}", Quoted(client)), message, advice);
         }
         Imported { output: self.output, notes: self.notes.into_list() }
     }
@@ -309,7 +333,8 @@ impl<'a> Import<'a> {
             let path = group.path.clone().unwrap_or_else(own);
             if !paths.insert(path.clone()) {
                 let message = "another group has the same path; its subgroups are left out, too";
-                self.notes.left_out(format!("group {}", Quoted(&path)), message, "");
+                let advice = "rename one of them, and export the realm again";
+                self.notes.left_out(format!("group {}", Quoted(&path)), message, advice);
                 continue;
             }
             waiting.extend(group.sub_groups.iter().map(|subgroup| (subgroup, Some(path.clone()))));
@@ -343,7 +368,8 @@ impl<'a> Import<'a> {
                 continue;
             }
             if self.output.users.contains_key(key) {
-                self.notes.left_out(place, "another user has the same name", "");
+                let advice = "rename one of them, and export the realm again";
+                self.notes.left_out(place, "another user has the same name", advice);
                 continue;
             }
             let roles = self.references(&user.realm_roles, &user.client_roles, &place);
@@ -363,7 +389,7 @@ impl<'a> Import<'a> {
                     self.output.group(slug).members.insert(key.to_owned());
                 } else {
                     let message = format!("the group {} is not in the export", Quoted(path));
-                    self.notes.left_out(&place, message, "");
+                    self.notes.left_out(&place, message, "add the file of the realm, which has the groups");
                 }
             }
         }
@@ -391,13 +417,25 @@ impl<'a> Import<'a> {
             self.notes.left_out(place, message, advice);
         }
         let realm = self.realm;
-        if !realm.scope_mappings.is_null() || !realm.client_scope_mappings.is_null() {
+        if realm.has_scope_mappings() {
             let message = "they limit which roles a token has, and not what a user may do";
             self.notes.left_out("scope mappings", message, "ask a narrowed question for a client with fewer roles");
         }
         for group in &realm.default_groups {
             let message = "new users do not join it by themselves";
             self.notes.left_out(format!("default group {}", Quoted(group)), message, "join it when you create a user");
+        }
+        if let Some(role) = &realm.default_role {
+            let composites = self.roles.get(&(None, role.name.as_str())).map(|role| &role.composites);
+            let is_own_role = |name: &String| OWN_ROLES.contains(&name.as_str());
+            let is_own_client = |client: &String| OWN_CLIENTS.contains(&client.as_str());
+            let gives =
+                |role: &Composites| !role.realm.iter().all(is_own_role) || !role.client.keys().all(is_own_client);
+            if composites.is_some_and(gives) {
+                let message = "new users do not get it by themselves";
+                let place = format!("default role {}", Quoted(&role.name));
+                self.notes.left_out(place, message, "assign it when you create a user");
+            }
         }
         if !realm.federated_users.is_empty() {
             let message = match realm.federated_users.len() {

@@ -391,7 +391,8 @@ impl<'a> Import<'a> {
         let user = self.users.get(row.get("model_id").unwrap_or_default()).copied();
         if user.is_none() {
             let id = row.get("model_id").unwrap_or_default();
-            self.notes.left_out(&row.place, format!("there is no user with the id {}", Quoted(id)), "");
+            let advice = "export the whole table `users`, unless the user was deleted";
+            self.notes.left_out(&row.place, format!("there is no user with the id {}", Quoted(id)), advice);
         }
         if self.tables.restriction(row).is_some() {
             restricted(self.tables, row, &mut self.notes);

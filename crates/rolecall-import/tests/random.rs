@@ -1,4 +1,4 @@
-//! Random policies and realms: decisions after an import equal those of a small evaluation of the source, written by
+//! Random policies, realms and tables: decisions after an import equal those of a small evaluation of the source, written by
 //! hand.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall_import::{Imported, NoteKind, casbin, keycloak};
+use rolecall_import::{Imported, NoteKind, casbin, keycloak, laravel};
 
 fn tenant(imported: &Imported) -> Tenant {
     Authorizer::in_memory().import(&imported.document().unwrap()).unwrap()
@@ -149,6 +149,25 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn laravel_with_teams_and_guards_decides_the_same(tables in tables()) {
+        let options = laravel::Options {
+            team: tables.with_teams.then(|| TEAMS[0].to_owned()),
+            guard: Some("web".to_owned()),
+            ..laravel::Options::default()
+        };
+        let csv = tables.csv();
+        let csv: Vec<(&str, &str)> = csv.iter().map(|(name, csv)| (*name, csv.as_str())).collect();
+        let acme = tenant(&laravel::read(&csv, &options).unwrap());
+        for user in 0..tables.users.len() {
+            for permission in ["edit", "publish", "sync"] {
+                let key = format!("u{user}@press.example");
+                let allowed = tables.allows(user, permission);
+                prop_assert_eq!(acme.check(&key, permission), allowed, "{} {}", key, permission);
+            }
+        }
+    }
 }
 
 const ROLES: usize = 6;
@@ -260,4 +279,102 @@ fn assigned(roles: &[usize]) -> String {
         named.collect::<Vec<_>>().join(",")
     };
     format!(r#""realmRoles": [{}], "clientRoles": {{"app": [{}]}}"#, named(false), named(true))
+}
+
+const TEAMS: [&str; 2] = ["10", "20"];
+const GUARDS: [&str; 2] = ["web", "api"];
+
+/// The name and the guard of each permission. A name may be there for each guard.
+const PERMISSIONS: [(&str, usize); 4] = [("edit", 0), ("publish", 0), ("edit", 1), ("sync", 1)];
+
+#[derive(Clone, Debug)]
+struct Tables {
+    with_teams: bool,
+    /// Whether each user is deleted.
+    users: Vec<bool>,
+    /// The team and the guard of each role.
+    roles: Vec<(Option<usize>, usize)>,
+    /// A role and a permission of the same guard: others cannot be granted.
+    grants: Vec<(usize, usize)>,
+    assigned: Vec<Given>,
+    direct: Vec<Given>,
+}
+
+/// A role or a permission of a user, or of another model with the same id.
+#[derive(Clone, Debug)]
+struct Given {
+    what: usize,
+    user: usize,
+    is_user: bool,
+    team: Option<usize>,
+}
+
+fn tables() -> impl Strategy<Value = Tables> {
+    let team = || proptest::option::weighted(0.8, 0..TEAMS.len());
+    let given = |most: usize| {
+        let given = (0..most, 0..3_usize, proptest::bool::weighted(0.8), team());
+        let given = given.prop_map(|(what, user, is_user, team)| Given { what, user, is_user, team });
+        vec(given, 0..8)
+    };
+    let deleted = proptest::bool::weighted(0.2);
+    let roles = vec((proptest::option::of(0..TEAMS.len()), 0..GUARDS.len()), 4);
+    let grants = vec((0..4_usize, 0..PERMISSIONS.len()), 0..10);
+    (any::<bool>(), vec(deleted, 3), roles, grants, given(4), given(PERMISSIONS.len())).prop_map(
+        |(with_teams, users, roles, grants, assigned, direct)| {
+            let of_one_guard = |(role, permission): &(usize, usize)| roles[*role].1 == PERMISSIONS[*permission].1;
+            let grants = grants.into_iter().filter(of_one_guard).collect();
+            Tables { with_teams, users, roles, grants, assigned, direct }
+        },
+    )
+}
+
+impl Tables {
+    /// What laravel-permission answers for the first team and the first guard. It does not find deleted users.
+    fn allows(&self, user: usize, permission: &str) -> bool {
+        let Some(permission) = PERMISSIONS.iter().position(|asked| *asked == (permission, 0)) else { return false };
+        let is_of_team = |team: Option<usize>| !self.with_teams || team == Some(0);
+        let counts = |given: &&Given| given.user == user && given.is_user && is_of_team(given.team);
+        let has_role = |role: usize| {
+            let team = self.roles[role].0;
+            (is_of_team(team) || team.is_none()) && self.assigned.iter().filter(counts).any(|given| given.what == role)
+        };
+        let direct = self.direct.iter().filter(counts).any(|given| given.what == permission);
+        !self.users[user] && (direct || self.grants.iter().any(|(role, of)| *of == permission && has_role(*role)))
+    }
+
+    fn csv(&self) -> Vec<(&'static str, String)> {
+        let (column, of) = (if self.with_teams { ",team_id" } else { "" }, |team: Option<usize>| match team {
+            _ if !self.with_teams => String::new(),
+            Some(team) => format!(",{}", TEAMS[team]),
+            None => ",NULL".to_owned(),
+        });
+        let given = |what: &str, rows: &[Given]| {
+            let row = |row: &Given| {
+                let model = if row.is_user { "User" } else { "Device" };
+                format!("{},App\\Models\\{model},{}{}\n", row.what, row.user, of(row.team))
+            };
+            format!("{what},model_type,model_id{column}\n{}", rows.iter().map(row).collect::<String>())
+        };
+        let users = self.users.iter().enumerate().map(|(user, deleted)| {
+            let deleted = if *deleted { "2025-08-01 12:00:00" } else { "NULL" };
+            format!("{user},u{user}@press.example,{deleted}\n")
+        });
+        let roles = self.roles.iter().enumerate();
+        let roles = roles.map(|(role, (team, guard))| format!("{role},r{role},{}{}\n", GUARDS[*guard], of(*team)));
+        let permissions = PERMISSIONS.iter().enumerate();
+        let permissions = permissions.map(|(n, (name, guard))| format!("{n},{name},{}\n", GUARDS[*guard]));
+        let grants = self.grants.iter().map(|(role, permission)| format!("{permission},{role}\n"));
+        let mut tables = vec![
+            ("users", format!("id,email,deleted_at\n{}", users.collect::<String>())),
+            ("roles", format!("id,name,guard_name{column}\n{}", roles.collect::<String>())),
+            ("permissions", format!("id,name,guard_name\n{}", permissions.collect::<String>())),
+            ("role_has_permissions", format!("permission_id,role_id\n{}", grants.collect::<String>())),
+            ("model_has_roles", given("role_id", &self.assigned)),
+            ("model_has_permissions", given("permission_id", &self.direct)),
+        ];
+        if self.with_teams {
+            tables.push(("teams", format!("id,name\n{},News\n{},Weekly\n", TEAMS[0], TEAMS[1])));
+        }
+        tables
+    }
 }

@@ -14,6 +14,7 @@ mod deletion;
 pub mod directories;
 pub mod history;
 pub mod lint_runs;
+mod operations;
 pub mod pages;
 pub mod scim;
 pub mod serve;

@@ -17,6 +17,7 @@ mod history;
 mod layout;
 mod lint;
 mod members;
+mod operation;
 mod permissions;
 mod role_settings;
 mod roles;
@@ -75,7 +76,8 @@ pub fn router() -> Router<PortalState> {
         .route("/tester", get(tester::tester))
         .route("/expiring", get(expiring::expiring))
         .route("/lint", get(lint::lint))
-        .route("/history", get(history::tenant));
+        .route("/history", get(history::tenant))
+        .route("/operations/{operation}", get(operation::operation));
     Router::new()
         .nest("/t/{tenant}/portal/access-management", access)
         .route("/t/{tenant}/portal", get(start))

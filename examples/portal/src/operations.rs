@@ -260,7 +260,9 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(ids.iter().all(|id| operations.of(user(1), id).unwrap().outcome.is_none()));
         assert!(timeout(Duration::from_millis(20), operations.finished()).await.is_err());
-        gates.into_iter().for_each(|gate| gate.send(()).unwrap());
+        for gate in gates {
+            gate.send(()).unwrap();
+        }
         operations.finished().await;
         while ids.iter().any(|id| operations.of(user(1), id).unwrap().outcome.is_none()) {
             tokio::task::yield_now().await;
@@ -301,9 +303,9 @@ mod tests {
         let (finished, running) = (begin(&operations, 1).unwrap(), begin(&operations, 1).unwrap());
         tokio::time::advance(2 * MOST_AGE).await;
         finish(&operations, &finished).await;
-        tokio::time::advance(MOST_AGE - Duration::from_secs(1)).await;
+        tokio::time::advance(MOST_AGE / 2).await;
         assert!(operations.of(user(1), &finished).unwrap().outcome.is_some());
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(MOST_AGE / 2).await;
         assert!(operations.of(user(1), &finished).is_none());
         assert!(begin(&operations, 1).is_some());
         assert!(operations.lock().len() == 2 && operations.of(user(1), &running).is_some());

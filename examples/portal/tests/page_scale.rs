@@ -1,5 +1,6 @@
 //! How long the pages and the largest changes of a large tenant take: 100,000 users, 10,000 groups on four levels, one group with
-//! everybody as a member. Run it in release: `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture`.
+//! everybody as a member. Run it in release, and nothing at the same time:
+//! `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture --test-threads 1`.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

@@ -1,7 +1,7 @@
 //! The JSON calls under `/t/{tenant}/api/v1`.
 //!
 //! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change,
-//! `api/preview.rs` has what a preview tells. Each other file has the calls about one kind of thing; `api/assignments.rs` has
+//! `api/preview.rs` has what a preview tells, `api/operations.rs` what became of a deletion that took long. Each other file has the calls about one kind of thing; `api/assignments.rs` has
 //! those that users and groups share. The description for clients is made from the handlers (`api/openapi.rs`).
 
 pub mod access;
@@ -11,6 +11,7 @@ pub mod directories;
 pub mod groups;
 pub mod history;
 pub mod openapi;
+pub mod operations;
 pub mod permissions;
 pub mod preview;
 pub mod request;
@@ -35,11 +36,12 @@ fn documented() -> OpenApiRouter<PortalState> {
         .merge(permissions::router())
         .merge(directories::router())
         .merge(access::router())
-        .merge(history::router());
+        .merge(history::router())
+        .merge(operations::router());
     OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())
 }
 
-/// The calls. Each of them requires a permission of the tenant.
+/// The calls. Each of them requires a permission of the tenant, but the one about an operation: only its user finds it.
 pub fn router() -> Router<PortalState> {
     documented().split_for_parts().0
 }

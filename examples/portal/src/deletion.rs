@@ -1,7 +1,7 @@
-//! How a preview plans to delete a group or a role that very many users have.
+//! How a group or a role is deleted that very many users have, and what a preview of that plans.
 //!
-//! The plan of such a deletion has a change for each of these users. It takes several times as long as a page may, and the preview
-//! would not list the changes anyway. So the preview plans what takes the same access away. The group leaves its parents and
+//! The plan of such a deletion has a change for each of these users. It takes several times as long as a page may. The deletion
+//! itself is then an operation (`operations.rs`). The preview would not list the changes anyway. So the preview plans what takes the same access away. The group leaves its parents and
 //! subgroups and loses its roles. The role loses its grants, leaves the roles that it includes and that include it, and is
 //! unassigned from groups. Nobody has anything through them after that. The users are only counted.
 //!
@@ -15,7 +15,7 @@ use rolecall::moment::Origin;
 use rolecall::records::{GroupId, Pattern, RoleId};
 use rolecall::{Moment, PageRequest, Result, Tx};
 
-/// The deletion of a group or a role with more users is not planned for its preview.
+/// The deletion of a group or a role with more users is not planned for its preview, and may become an operation.
 const MOST_PLANNED: usize = 200;
 
 /// A group or a role to delete.
@@ -43,6 +43,20 @@ impl LeftOut {
 }
 
 impl Deletion {
+    /// What to call the deletion while it goes on: `Deleting the group Staff`. `None` if few users have what is deleted, so
+    /// that it takes no longer than other changes.
+    pub(crate) fn title_if_long(self, moment: &Moment<'_>) -> Option<String> {
+        let (users, title) = match self {
+            Self::Group(group) => {
+                (moment.member_count(group)?, format!("Deleting the group {}", moment.group(group)?.name))
+            }
+            Self::Role(role) => {
+                (moment.holder_count(role)?, format!("Deleting the role {}", moment.role(role)?.name()))
+            }
+        };
+        (users > MOST_PLANNED).then_some(title)
+    }
+
     /// Deletes it.
     pub(crate) fn make(self, tx: &Tx) -> Result<()> {
         match self {

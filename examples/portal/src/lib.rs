@@ -3,7 +3,8 @@
 //! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
 //! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
 //! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `scim` those for directories, `pages` the pages under
-//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, `serve.rs` the server, and `history.rs` what happened to them.
+//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, `serve.rs` the server, `history.rs` what happened to them, and
+//! `operations.rs` the deletions that go on after their answer.
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -14,6 +15,7 @@ mod deletion;
 pub mod directories;
 pub mod history;
 pub mod lint_runs;
+mod operations;
 pub mod pages;
 pub mod scim;
 pub mod serve;

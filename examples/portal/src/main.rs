@@ -113,6 +113,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     drop(tenant);
 
     let stopped = async { drop(tokio::signal::ctrl_c().await) };
-    rolecall_portal::serve::serve(listener, rolecall_portal::app(state), stopped).await?;
+    rolecall_portal::serve::serve(listener, rolecall_portal::app(state.clone()), stopped).await?;
+    // A deletion that was answered with 202 is committed, unless its store does not answer.
+    drop(tokio::time::timeout(rolecall_portal::serve::MOST_STOPPING_TIME, state.finish_operations()).await);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! `pages/layout.rs` has what all pages share, `pages/visit.rs` who looks at a page, `pages/change.rs` how a form becomes a
 //! guarded transaction, previewed or committed (`fields.rs`: what it has sent; `edits.rs`: what it changes; `effect.rs`: what a
-//! preview shows). Each other file has the pages about one kind of thing. The style sheet and the script are in `static`.
+//! preview shows; `operation.rs`: what became of a deletion that took long). Each other file has the pages about one kind of thing. The style sheet and the script are in `static`.
 
 mod assets;
 mod change;
@@ -17,6 +17,7 @@ mod history;
 mod layout;
 mod lint;
 mod members;
+mod operation;
 mod permissions;
 mod role_settings;
 mod roles;
@@ -75,7 +76,8 @@ pub fn router() -> Router<PortalState> {
         .route("/tester", get(tester::tester))
         .route("/expiring", get(expiring::expiring))
         .route("/lint", get(lint::lint))
-        .route("/history", get(history::tenant));
+        .route("/history", get(history::tenant))
+        .route("/operations/{operation}", get(operation::operation));
     Router::new()
         .nest("/t/{tenant}/portal/access-management", access)
         .route("/t/{tenant}/portal", get(start))

@@ -195,10 +195,7 @@ impl Scope {
                 change(tx, &scope.view_at(tx.base().at(tx.instant())))
             });
             let updated = updated.await?;
-            for change in updated.described() {
-                let (by, revision) = (&scope.directory, updated.revision);
-                tracing::info!(by = %by, %revision, change = crate::api::change::line(&change), "changed");
-            }
+            crate::api::change::log(&scope.directory, &updated);
             Ok(updated.value)
         });
         let failed = || ScimError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");

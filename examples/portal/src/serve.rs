@@ -35,7 +35,7 @@ pub const MOST_HEAD_TIME: Duration = Duration::from_secs(10);
 pub const MOST_WRITE_TIME: Duration = Duration::from_secs(60);
 
 /// The longest time that requests in progress get when the server stops.
-const MOST_STOPPING_TIME: Duration = Duration::from_secs(30);
+pub const MOST_STOPPING_TIME: Duration = Duration::from_secs(30);
 
 /// Serves an application until `stopped` is ready, and then finishes the requests in progress.
 ///

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::history::Commits;
 use crate::lint_runs::LintRuns;
+use crate::operations::Operations;
 use crate::stores::OpenStore;
 
 /// A user of one tenant, identified by a token.
@@ -48,6 +49,7 @@ struct Shared {
     authorizer: Authorizer,
     history: Option<Commits>,
     lint_runs: LintRuns,
+    operations: Operations,
     base_url: String,
     tokens: Mutex<HashMap<Hash, Principal>>,
     directories: Mutex<HashMap<Hash, DirectoryAccount>>,
@@ -107,6 +109,7 @@ impl PortalState {
             authorizer,
             history,
             lint_runs: LintRuns::default(),
+            operations: Operations::default(),
             base_url,
             tokens: Mutex::default(),
             directories: Mutex::default(),
@@ -117,6 +120,16 @@ impl PortalState {
     /// Returns the last results of the lint.
     pub fn lint_runs(&self) -> &LintRuns {
         &self.0.lint_runs
+    }
+
+    /// Returns the deletions that take longer than an answer may.
+    pub(crate) fn operations(&self) -> &Operations {
+        &self.0.operations
+    }
+
+    /// Waits until no deletion is running that was answered already. For the end of the server.
+    pub async fn finish_operations(&self) {
+        self.0.operations.finished().await;
     }
 
     /// Returns the history of the store, if it has one.

@@ -1,10 +1,13 @@
 //! A change: a guarded transaction of the token's user, committed or only previewed.
 
+use std::fmt;
+
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rolecall::authorizer::Updated;
 use rolecall::plan::DescribedChange;
 use rolecall::{Decision, ErrorKind, Plan, Tx};
 use rolecall_axum::{Permitted, Problem, RequiredPermission, Subject};
@@ -12,11 +15,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Answer;
+use super::operations::accepted;
 use super::preview::{MOST_LINES, Preview};
-use super::request::{Parameters, invalid};
+use super::request::{Parameters, TenantPath, invalid};
 use super::views::{tag_of, tag_of_revision, tagged};
 use crate::catalog::Permission;
 use crate::deletion::{Deletion, LeftOut};
+use crate::operations::{Operations, Progress};
 use crate::state::Principal;
 
 /// A request that changes something: who asks, on which condition, and whether it is only a preview.
@@ -141,7 +147,7 @@ pub enum Applied<T> {
     Previewed(Box<Preview>),
 }
 
-impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
+impl<R: RequiredPermission + 'static, Q: ChangeQuery + 'static> Changing<R, Q> {
     /// Returns the condition of the request.
     pub fn condition(&self) -> &Condition {
         &self.condition
@@ -182,45 +188,88 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
         self,
         change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
     ) -> Result<Applied<T>, Problem> {
-        self.apply_or_preview(change, |_| None).await
+        if self.query.is_preview() {
+            return Ok(Applied::Previewed(self.preview(change, |_| None)?));
+        }
+        let task = tokio::spawn(self.commit(change));
+        task.await.unwrap_or_else(|_| {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
+        })
     }
 
-    /// Deletes a group or a role, or previews that, after this judgement. A preview does not plan what happens to each of very
-    /// many users.
+    /// Deletes a group or a role, or previews that, after this judgement. Answers without a body: 204.
+    ///
+    /// If very many users have it, a preview does not plan what happens to each of them. A deletion that takes long then is an
+    /// operation: 202.
     ///
     /// # Errors
     /// As [`Changing::apply`].
     pub(crate) async fn delete(
         self,
+        operations: &Operations,
+        path: &TenantPath,
         deletion: Deletion,
         judge: impl Fn(&Tx, &Condition) -> Result<(), Problem> + Send + 'static,
-    ) -> Result<Applied<()>, Problem> {
-        let is_preview = self.query.is_preview();
+    ) -> Answer {
+        if self.query.is_preview() {
+            let preview = move |tx: &Tx, condition: &Condition| {
+                judge(tx, condition)?;
+                Ok(deletion.preview(tx)?)
+            };
+            return Ok(Json(self.preview(preview, Option::as_ref)?).into_response());
+        }
         let delete = move |tx: &Tx, condition: &Condition| {
             judge(tx, condition)?;
-            if is_preview {
-                return Ok(deletion.preview(tx)?);
-            }
-            deletion.make(tx)?;
-            Ok(None)
+            Ok(deletion.make(tx)?)
         };
-        Ok(match self.apply_or_preview(delete, Option::as_ref).await? {
-            Applied::Committed(_, revision) => Applied::Committed((), revision),
-            Applied::Previewed(preview) => Applied::Previewed(preview),
+        let Some(title) = deletion.title_if_long(&self.asking.moment()) else {
+            return Ok(self.apply(delete).await?.removed());
+        };
+        let principal = self.principal;
+        let commit = self.commit(delete);
+        let answer = async move { commit.await.map_or_else(IntoResponse::into_response, Applied::removed) };
+        Ok(match operations.run(principal, deletion, title.clone(), answer).await {
+            Progress::Finished(answer) => answer,
+            Progress::Running(id) => accepted(path, id, title),
         })
     }
 
-    async fn apply_or_preview<T: Send + 'static>(
+    fn preview<T>(
         self,
-        mut change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
+        change: impl FnMut(&Tx, &Condition) -> Result<T, Problem>,
         left_out: impl Fn(&T) -> Option<&LeftOut>,
-    ) -> Result<Applied<T>, Problem> {
-        let Self { asking, principal, condition, query } = self;
-        let user = principal.user;
-        let lists_access = asking.check(Permission::AccessRead) && asking.check(Permission::UsersRead);
-        let reads_roles = asking.check(Permission::RolesRead);
-        let redacted = move |problem| redacted(problem, reads_roles);
-        let mut guarded = move |tx: &Tx| -> Result<T, Problem> {
+    ) -> Result<Box<Preview>, Problem> {
+        let lists_access = self.asking.check(Permission::AccessRead) && self.asking.check(Permission::UsersRead);
+        let reads_roles = self.asking.check(Permission::RolesRead);
+        let tenant = self.asking.tenant().clone();
+        let planned = tenant.try_plan(self.guarded(change));
+        let (value, plan) = planned.map_err(|problem| redacted(problem, reads_roles))?;
+        let preview = Box::new(Preview::new(&plan, left_out(&value), lists_access));
+        discard(plan);
+        Ok(preview)
+    }
+
+    fn commit<T: Send + 'static>(
+        self,
+        change: impl FnMut(&Tx, &Condition) -> Result<T, Problem> + Send + 'static,
+    ) -> impl Future<Output = Result<Applied<T>, Problem>> + Send + 'static {
+        let (tenant, user) = (self.asking.tenant().clone(), self.principal.user);
+        let reads_roles = self.asking.check(Permission::RolesRead);
+        let mut guarded = self.guarded(change);
+        async move {
+            let updated = tenant.try_update(&mut guarded).await.map_err(|problem| redacted(problem, reads_roles))?;
+            log(user, &updated);
+            Ok(Applied::Committed(updated.value, tag_of_revision(updated.revision)))
+        }
+    }
+
+    /// The change as the transaction of the token's user.
+    fn guarded<T>(
+        self,
+        mut change: impl FnMut(&Tx, &Condition) -> Result<T, Problem>,
+    ) -> impl FnMut(&Tx) -> Result<T, Problem> {
+        let (user, condition) = (self.principal.user, self.condition);
+        move |tx| {
             let before = tx.base().at(tx.instant());
             if let Decision::Denied(reason) = Subject::Id(user).decide(&before, R::PERMISSION) {
                 return Err(Problem::denied(reason, R::PERMISSION));
@@ -230,27 +279,7 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery> Changing<R, Q> {
             }
             tx.set_guard(user);
             change(tx, &condition)
-        };
-        let tenant = asking.tenant().clone();
-        if query.is_preview() {
-            let (value, plan) = tenant.try_plan(guarded).map_err(redacted)?;
-            let preview = Box::new(Preview::new(&plan, left_out(&value), lists_access));
-            discard(plan);
-            return Ok(Applied::Previewed(preview));
         }
-        let task = tokio::spawn(async move {
-            let updated = tenant.try_update(&mut guarded).await?;
-            let revision = updated.revision;
-            for change in updated.described() {
-                // The line has ids only. The names are in the tenant, as long as it has them.
-                tracing::info!(by = %user, %revision, change = line(&change), "changed");
-            }
-            Ok(Applied::Committed(updated.value, tag_of_revision(revision)))
-        });
-        let done = task.await.unwrap_or_else(|_| {
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
-        });
-        done.map_err(redacted)
     }
 }
 
@@ -271,8 +300,23 @@ pub(crate) fn discard(plan: Plan) {
     }
 }
 
-/// A change for the log, by ids: a log with keys would be personal data.
-pub(crate) fn line(change: &DescribedChange) -> String {
+/// So many changes of one commit at most have a line in the log.
+const MOST_LOGGED: usize = 200;
+
+/// Writes a line for each change of a commit. If there are more than 200, the others have one line with their number: the
+/// history has each of them under the same revision.
+pub(crate) fn log<T>(by: impl fmt::Display, updated: &Updated<T>) {
+    let revision = updated.revision;
+    for change in updated.described().take(MOST_LOGGED) {
+        tracing::info!(%by, %revision, change = line(&change), "changed");
+    }
+    if let Some(more) = updated.changes.len().checked_sub(MOST_LOGGED).filter(|more| *more > 0) {
+        tracing::info!(%by, %revision, more, "changed");
+    }
+}
+
+/// A change by ids: a log with keys would be personal data. The names are in the tenant, as long as it has them.
+fn line(change: &DescribedChange) -> String {
     let object = change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
     let (kind, subject) = (super::views::word(&change.kind), &change.subject);
     format!("{} {kind}: {} {}{object}", super::views::word(&change.change), subject.entity, subject.id)
@@ -335,5 +379,57 @@ impl Applied<()> {
     /// Answers without a body: 204.
     pub fn removed(self) -> Response {
         self.answer(|(), _| StatusCode::NO_CONTENT.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use rolecall::blocking::Authorizer;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_large_commit_has_a_line_for_each_of_the_first_changes_and_one_for_the_others() -> rolecall::Result<()> {
+        let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
+        for (members, lines, last) in
+            [(199, 200, "removed membership: user"), (200, 201, "more=1"), (250, 201, "more=51")]
+        {
+            acme.update(|tx| {
+                tx.create_group("staff")?;
+                for n in 0..members {
+                    tx.ensure_user(&format!("user-{members}-{n:03}"))?.join("staff")?;
+                }
+                Ok(())
+            })?;
+            let group = acme.now().group("staff").unwrap().id;
+            let deleted = acme.update(|tx| tx.delete_group("staff"))?;
+            let written = Written::default();
+            let writer = written.clone();
+            let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+            tracing::subscriber::with_default(subscriber, || log("root", &deleted));
+            let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            let found: Vec<&str> = text.lines().collect();
+            assert!(found.len() == lines && found.iter().all(|line| line.contains("by=root")), "{text}");
+            assert!(found.first().unwrap().contains(&format!("removed group: group {group}")), "{text}");
+            assert!(found.last().unwrap().contains(last), "{text}");
+        }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ pub mod members;
 pub mod roles;
 pub mod subgroups;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use rolecall::Tx;
 use rolecall::plan::GroupEdit;
 use rolecall::records::GroupId;
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{Changing, Condition, PreviewParameter};
+use super::operations::Operation;
 use super::preview::Preview;
 use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, found};
 use super::views::{Group, ListPage, at, tag_of, tagged};
@@ -144,10 +145,18 @@ async fn change(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>, Bod
 
 /// Deletes a group, with its memberships, assignments and parent links.
 #[utoipa::path(delete, path = "/groups/{groupId}", tag = "groups",
-    params(("groupId" = String, Path), PreviewParameter), responses((status = 204)))]
-async fn delete(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>) -> Answer {
+    params(("groupId" = String, Path), PreviewParameter),
+    responses((status = 204),
+        (status = 202, description = "Very many users have it, so the deletion goes on.", body = Operation,
+            headers(("Location" = String, description = "The path of the operation."),
+                ("Retry-After" = u32, description = "In seconds.")))))]
+async fn delete(
+    State(state): State<PortalState>,
+    changing: Changing<GroupsManage>,
+    Path(tenant): Path<TenantPath>,
+    Ids(path): Ids<GroupPath>,
+) -> Answer {
     let group = path.group_id;
-    let deleted =
-        changing.delete(Deletion::Group(group), move |tx, condition| judged_group(tx, condition, group).map(drop));
-    Ok(deleted.await?.removed())
+    let judge = move |tx: &Tx, condition: &Condition| judged_group(tx, condition, group).map(drop);
+    changing.delete(state.operations(), &tenant, Deletion::Group(group), judge).await
 }

@@ -1,6 +1,6 @@
 //! Roles: their grants, the roles that they include, and their holders.
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use rolecall::plan::RoleEdit;
 use rolecall::records::{Granted, RoleId};
 use rolecall::{Moment, Tx};
@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{ChangeQuery, Changing, Condition, Counted, PreviewParameter};
+use super::operations::Operation;
 use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, found, id};
 use super::views::{Group, ListPage, Related, Role, Sorted, User, at, tag_of, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
@@ -141,12 +142,20 @@ async fn change(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>, Body(
 
 /// Deletes a role, with its assignments, grants and inclusions.
 #[utoipa::path(delete, path = "/roles/{roleId}", tag = "roles",
-    params(("roleId" = String, Path), PreviewParameter), responses((status = 204)))]
-async fn delete(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>) -> Answer {
+    params(("roleId" = String, Path), PreviewParameter),
+    responses((status = 204),
+        (status = 202, description = "Very many users have it, so the deletion goes on.", body = Operation,
+            headers(("Location" = String, description = "The path of the operation."),
+                ("Retry-After" = u32, description = "In seconds.")))))]
+async fn delete(
+    State(state): State<PortalState>,
+    changing: Changing<RolesManage>,
+    Path(tenant): Path<TenantPath>,
+    Ids(path): Ids<RolePath>,
+) -> Answer {
     let role = path.role_id;
-    let deleted =
-        changing.delete(Deletion::Role(role), move |tx, condition| judged_role(tx, condition, role).map(drop));
-    Ok(deleted.await?.removed())
+    let judge = move |tx: &Tx, condition: &Condition| judged_role(tx, condition, role).map(drop);
+    changing.delete(state.operations(), &tenant, Deletion::Role(role), judge).await
 }
 
 /// What a role grants: the slug of a permission, or a pattern.

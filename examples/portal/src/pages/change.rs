@@ -8,8 +8,6 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use rolecall::authorizer::Updated;
-use rolecall::records::UserId;
 use rolecall::{Decision, Error, ErrorKind, Plan, Tenant, Tx};
 use rolecall_axum::{Problem, RequiredPermission, Subject};
 
@@ -17,9 +15,11 @@ use super::effect::Effect;
 use super::fields::{Fields, Refusal, escalation};
 use super::layout::{Mistake, Section, page_with_status};
 use super::visit::{Frame, Visit};
-use crate::api::change::discard;
+use crate::api::change::{discard, log};
 use crate::catalog::Permission;
-use crate::deletion::LeftOut;
+use crate::deletion::{Deletion, LeftOut};
+use crate::operations::{Operations, Progress};
+use crate::state::Principal;
 
 /// So often a plan is made again if somebody else commits meanwhile.
 const MOST_ATTEMPTS: usize = 5;
@@ -92,6 +92,27 @@ impl Submitted {
         Ok(again(status, &mistakes).unwrap_or_else(|| self.not_saved(status, &mistakes)))
     }
 
+    /// As [`Submitted::answer`], for a form that may delete a group or a role. If very many users have it and the deletion takes
+    /// long, it is an operation, and the answer leads to its page.
+    pub(super) async fn answer_or_go_on<T: Into<Planned>>(
+        self,
+        operations: &Operations,
+        deletion: Deletion,
+        change: impl Fn(&Tx, &Fields) -> Result<T, Refusal> + Send + Sync + 'static,
+        again: impl FnOnce(StatusCode, &[Mistake]) -> Option<Response> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let is_deleted = self.fields.get("do") == "delete" && !self.fields.is_preview();
+        let title = is_deleted.then(|| deletion.title_if_long(&self.tenant.now())).flatten();
+        let Some(title) = title else { return self.answer(change, again).await };
+        let principal = Principal { tenant: self.tenant.tenant_id(), user: self.frame.user };
+        let list = self.frame.path("operations");
+        let answer = async move { self.answer(change, again).await.into_response() };
+        Ok(match operations.run(principal, deletion, title, answer).await {
+            Progress::Finished(answer) => answer,
+            Progress::Running(id) => Redirect::to(&format!("{list}/{id}")).into_response(),
+        })
+    }
+
     /// Plans the change, and previews or commits it. The closure returns the page to go to.
     ///
     /// With a commit goes a task that logs it, so that a client which hangs up leaves no change without a line in the log.
@@ -127,11 +148,12 @@ impl Submitted {
             let task = tokio::spawn(async move {
                 let updated = tenant.commit(plan).await?;
                 log(user, &updated);
-                Ok::<_, Error>(())
+                // Freed by whoever waits, which is a thread of its own if there is much to free.
+                Ok::<_, Error>(updated)
             });
             attempts += 1;
             match task.await {
-                Ok(Ok(())) => return Outcome::Done(to),
+                Ok(Ok(_)) => return Outcome::Done(to),
                 Ok(Err(error)) if error.kind() == ErrorKind::Stale && attempts < MOST_ATTEMPTS => {}
                 Ok(Err(error)) if error.kind() == ErrorKind::Stale => {
                     return Outcome::Refused(Refusal::Conflict(
@@ -280,15 +302,4 @@ fn hidden(fields: &Fields, without: &[&str]) -> Markup {
 pub(super) fn with_notice(path: &str, done: &str) -> String {
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}done={done}")
-}
-
-/// A line for each change, with ids only: names would be personal data.
-fn log(user: UserId, updated: &Updated<()>) {
-    for change in updated.described() {
-        let object =
-            change.object.as_ref().map_or_else(String::new, |object| format!(" {} {}", object.entity, object.id));
-        let subject = format!("{} {}", change.subject.entity, change.subject.id);
-        let (kind, record) = (change.change, change.kind);
-        tracing::info!(by = %user, revision = %updated.revision, change = format!("{kind:?} {record:?}: {subject}{object}"), "changed");
-    }
 }

@@ -1,12 +1,12 @@
 //! Groups: the list, a new one, and what all tabs of one share. Its members are in `members.rs`, its roles in
 //! `group_roles.rs`, its subgroups in `subgroups.rs`.
 
-use axum::extract::{Form, Path, Query};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::records::{GroupId, GroupRecord};
-use rolecall::{Moment, PageRequest};
+use rolecall::{Moment, PageRequest, Tx};
 use rolecall_axum::Problem;
 use serde::Deserialize;
 
@@ -22,6 +22,8 @@ use super::tree::{self, Tree};
 use super::visit::{Frame, Visit};
 use super::{PAGE_SIZE, group_roles, members, sources};
 use crate::catalog::required::{GroupsManage, GroupsRead};
+use crate::deletion::Deletion;
+use crate::state::PortalState;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -149,6 +151,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn change(
+    State(state): State<PortalState>,
     visit: Visit<GroupsManage>,
     Path((_, group)): Path<(String, GroupId)>,
     Form(fields): Form<Vec<(String, String)>>,
@@ -161,9 +164,9 @@ pub(super) async fn change(
         "edit" | "delete" => "/settings",
         _ => "",
     };
-    let submitted = Submitted::new(&visit, Section::Groups, own.clone(), format!("{own}{tab}"), fields);
-    let again = |status: StatusCode, mistakes: &[Mistake]| {
-        let (moment, frame, fields) = (visit.moment(), &visit.frame, &submitted.fields);
+    let submitted = Submitted::new(&visit, Section::Groups, own.clone(), format!("{own}{tab}"), fields.clone());
+    let again = move |status: StatusCode, mistakes: &[Mistake]| {
+        let (moment, frame, fields) = (visit.moment(), &visit.frame, &fields);
         let group = moment.group(group)?;
         match fields.get("do") {
             "edit" => Some(settings_page(status, frame, &moment, &group, Some(fields), mistakes, "")),
@@ -175,7 +178,8 @@ pub(super) async fn change(
             _ => None,
         }
     };
-    submitted.answer(|tx, fields| edits::change_group(tx, fields, group, &groups), again).await
+    let change = move |tx: &Tx, fields: &Fields| edits::change_group(tx, fields, group, &groups);
+    submitted.answer_or_go_on(state.operations(), Deletion::Group(group), change, again).await
 }
 
 /// The links back to the list, and to the group.

@@ -1,12 +1,12 @@
 //! A new role, and what can be changed about one: its grants, the roles that it includes, its names, and deleting it.
 
-use axum::extract::{Form, Path, Query};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use rolecall::Moment;
 use rolecall::moment::{Origin, WithOrigin};
 use rolecall::records::{Granted, RoleId, RoleRecord};
+use rolecall::{Moment, Tx};
 use rolecall_axum::Problem;
 
 use super::change::Submitted;
@@ -19,6 +19,8 @@ use super::layout::{
 use super::roles::{MOST_GRANTS, grants, head};
 use super::visit::{Frame, Visit};
 use crate::catalog::required::{RolesManage, RolesRead};
+use crate::deletion::Deletion;
+use crate::state::PortalState;
 
 /// What the role grants and includes, its names, and deleting it.
 pub(super) async fn settings(
@@ -175,6 +177,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn change(
+    State(state): State<PortalState>,
     visit: Visit<RolesManage>,
     Path((_, role)): Path<(String, RoleId)>,
     Form(fields): Form<Vec<(String, String)>>,
@@ -182,11 +185,13 @@ pub(super) async fn change(
     let roles = visit.frame.path("roles");
     let own = format!("{roles}/{role}");
     let back = format!("{own}/settings");
-    let submitted = Submitted::new(&visit, Section::Roles, own, back, Fields(fields));
-    let again = |status: StatusCode, mistakes: &[Mistake]| {
+    let fields = Fields(fields);
+    let submitted = Submitted::new(&visit, Section::Roles, own, back, fields.clone());
+    let again = move |status: StatusCode, mistakes: &[Mistake]| {
         let moment = visit.moment();
         let role = moment.role(role)?;
-        Some(settings_page(status, &visit.frame, &moment, &role, &submitted.fields, mistakes))
+        Some(settings_page(status, &visit.frame, &moment, &role, &fields, mistakes))
     };
-    submitted.answer(|tx, fields| edits::change_role(tx, fields, role, &roles), again).await
+    let change = move |tx: &Tx, fields: &Fields| edits::change_role(tx, fields, role, &roles);
+    submitted.answer_or_go_on(state.operations(), Deletion::Role(role), change, again).await
 }

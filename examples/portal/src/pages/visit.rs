@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use rolecall::records::UserId;
 use rolecall::{Decision, Moment};
-use rolecall_axum::{Permitted, Problem, RequiredPermission};
+use rolecall_axum::{Permitted, Problem, RequiredPermission, Subject};
 
 use crate::catalog::Permission;
 use crate::state::Principal;
@@ -85,7 +85,15 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
         let asking = Permitted::<R>::from_request_parts(parts, state).await?;
         let principal = parts.extensions.get::<Principal>().copied();
         let principal = principal.ok_or_else(|| Problem::unauthenticated(crate::auth::CHALLENGE))?;
-        let may = |permission| asking.check(permission);
+        let frame = Frame::of(&asking.moment(), principal.user);
+        Ok(Self { asking, frame })
+    }
+}
+
+impl Frame {
+    /// What this user may see and do at this moment.
+    pub(super) fn of(moment: &Moment<'_>, user: UserId) -> Self {
+        let may = |permission| Subject::Id(user).decide(moment, permission).is_allowed();
         let rights = Rights {
             read_groups: may(Permission::GroupsRead),
             manage_groups: may(Permission::GroupsManage),
@@ -99,16 +107,14 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
             read_history: may(Permission::HistoryRead),
             manage_directories: may(Permission::DirectoriesManage),
         };
-        let moment = asking.moment();
         let snapshot = moment.snapshot();
         let slug = snapshot.slug().map(ToString::to_string).unwrap_or_default();
-        let frame = Frame {
+        Self {
             root: format!("/t/{slug}/portal"),
             tenant: snapshot.name().map(ToString::to_string).unwrap_or_default(),
-            user: principal.user,
-            user_name: moment.user(principal.user).map(|user| user.name().to_owned()).unwrap_or_default(),
+            user,
+            user_name: moment.user(user).map(|user| user.name().to_owned()).unwrap_or_default(),
             rights,
-        };
-        Ok(Self { asking, frame })
+        }
     }
 }

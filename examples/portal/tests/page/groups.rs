@@ -376,7 +376,7 @@ async fn what_250_users_have_is_deleted_after_a_preview_that_counts_them() {
         let again = admin.confirm(path, &preview.body).await;
         assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.body);
         assert!(again.body.contains(last) && portal.acme.check(&name, "parking:use"), "{}", again.body);
-        let saved = admin.confirm(path, &again.body).await;
+        let saved = admin.finished(admin.confirm(path, &again.body).await).await;
         assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
         assert!(!portal.acme.check(&name, "parking:use"));
     }

@@ -1,5 +1,7 @@
 //! A portal in memory, and browsers that look at its pages.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
@@ -126,6 +128,21 @@ impl Browser<'_> {
         let mut fields: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         fields.push(("step", "save"));
         self.post(path, &fields).await
+    }
+
+    /// What the page of a deletion that goes on becomes when it is done. Another answer is finished already.
+    pub(crate) async fn finished(&self, answer: Answer) -> Answer {
+        let page = answer.location.clone();
+        if !page.contains("/operations/") {
+            return answer;
+        }
+        loop {
+            let answer = self.get(&page).await;
+            if answer.status != StatusCode::OK {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 }
 

@@ -225,8 +225,8 @@ async fn a_preview_counts_the_users_of_what_would_be_deleted_if_they_are_many() 
         stale.send().await.is(412);
     }
     assert_eq!(portal.acme.revision(), before);
-    portal.call("DELETE", &format!("/groups/{group}")).by("root").send().await.is(204);
-    portal.call("DELETE", &format!("/roles/{editor}")).by("root").send().await.is(204);
+    portal.delete(&format!("/groups/{group}")).await;
+    portal.delete(&format!("/roles/{editor}")).await;
     assert!(!portal.acme.check("user-000", "posts:read") && !portal.acme.check("editor-000", "posts:read"));
 }
 

@@ -9,6 +9,7 @@ mod directories;
 mod groups;
 mod hostile;
 mod openapi;
+mod operations;
 mod others;
 mod scim;
 mod scim_clients;

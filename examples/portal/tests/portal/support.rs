@@ -1,5 +1,7 @@
 //! A portal in memory, and clients of it.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -186,6 +188,29 @@ impl Portal {
     pub(crate) fn at(&self, method: &str, path: &str) -> Call<'_> {
         let method = method.parse().unwrap();
         Call { portal: self, method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// The answer of an operation when it is done.
+    pub(crate) async fn outcome(&self, location: &str, by: &str) -> Value {
+        loop {
+            let answer = self.at("GET", location).by(by).send().await.is(200).json();
+            if answer["status"] != "running" {
+                assert_eq!(answer["status"], "done", "{answer}");
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Deletes as `root` what is there, and waits for the end if the deletion goes on after the answer.
+    pub(crate) async fn delete(&self, path: &str) {
+        let answer = self.call("DELETE", path).by("root").send().await;
+        if answer.status == StatusCode::ACCEPTED {
+            let outcome = self.outcome(&answer.header("location"), "root").await;
+            assert_eq!(outcome["httpStatus"], 204, "{outcome}");
+        } else {
+            answer.is(204);
+        }
     }
 
     /// Creates a group as `root`, and returns its id.

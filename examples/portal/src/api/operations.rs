@@ -1,0 +1,101 @@
+//! Operations: what became of a deletion that took longer than its answer.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Answer;
+use super::request::{Ids, TenantPath, found};
+use crate::state::{PortalState, Principal};
+
+pub(super) fn router() -> OpenApiRouter<PortalState> {
+    OpenApiRouter::new().routes(routes!(read))
+}
+
+/// A deletion that takes longer than its answer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// The id.
+    id: String,
+    /// What it does, for people.
+    #[schema(example = "Deleting the group Staff")]
+    title: String,
+    /// The path to ask for it again.
+    path: String,
+    /// Whether it is finished.
+    status: Status,
+    /// The status that the call would have answered, once it is finished: 204, or that of the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    /// The problem details, if it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    problem: Option<Value>,
+}
+
+/// Whether an operation is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    /// It is running.
+    Running,
+    /// It is finished. Nothing was changed if it has a problem, except as the problem says.
+    Done,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationPath {
+    operation_id: String,
+}
+
+fn path_of(tenant: &TenantPath, id: &str) -> String {
+    format!("{}/operations/{id}", tenant.base())
+}
+
+/// Answers that a deletion goes on, and where to ask for it: 202.
+pub(super) fn accepted(tenant: &TenantPath, id: String, title: String) -> Response {
+    let path = path_of(tenant, &id);
+    let location = HeaderValue::from_str(&path);
+    let operation = Operation { id, title, path, status: Status::Running, http_status: None, problem: None };
+    let mut response = (StatusCode::ACCEPTED, running(operation)).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+fn running(operation: Operation) -> impl IntoResponse {
+    ([(RETRY_AFTER, HeaderValue::from_static("1"))], Json(operation))
+}
+
+/// Reads what became of a deletion that was answered with 202. Only its user finds it, and only for some minutes after its end.
+#[utoipa::path(get, path = "/operations/{operationId}", tag = "operations", params(("operationId" = String, Path)),
+    responses((status = 200, body = Operation,
+        headers(("Retry-After" = u32, description = "In seconds, while it is running.")))))]
+async fn read(
+    State(state): State<PortalState>,
+    Extension(principal): Extension<Principal>,
+    Path(tenant): Path<TenantPath>,
+    Ids(asked): Ids<OperationPath>,
+) -> Answer {
+    let id = asked.operation_id;
+    let operation = found(state.operations().of(principal, &id), "operation")?;
+    let (path, title) = (path_of(&tenant, &id), operation.title);
+    let Some(outcome) = operation.outcome else {
+        let operation = Operation { id, title, path, status: Status::Running, http_status: None, problem: None };
+        return Ok(running(operation).into_response());
+    };
+    let is_refused = outcome.status.is_client_error() || outcome.status.is_server_error();
+    let problem = serde_json::from_slice(&outcome.body).ok().filter(|_| is_refused);
+    let http_status = Some(outcome.status.as_u16());
+    Ok(Json(Operation { id, title, path, status: Status::Done, http_status, problem }).into_response())
+}

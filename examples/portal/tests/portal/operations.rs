@@ -1,0 +1,247 @@
+//! Deletions that take longer than their answer: what is answered, who asks for the outcome, and what it is.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use rolecall::Tx;
+use rolecall::store::conformance::{Call as StoreCall, Fault};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::support::{Answer, Portal};
+
+/// Somebody else's transaction. It has the tenant's turn to write until it is opened, and commits this change then.
+struct Gate {
+    closed: Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Gate {
+    async fn close(portal: &Portal, change: impl Fn(&Tx) -> rolecall::Result<()> + Send + 'static) -> Self {
+        let (acme, runtime) = (portal.acme.clone(), tokio::runtime::Handle::current());
+        let (closed, opened) = channel::<()>();
+        let (begin, mut has_begun) = tokio::sync::mpsc::channel(1);
+        let task = tokio::task::spawn_blocking(move || {
+            let update = acme.update(|tx| {
+                // The turn is taken, until the sender is dropped. Nothing is sent.
+                begin.try_send(()).ok();
+                opened.recv().ok();
+                change(tx)
+            });
+            runtime.block_on(update).unwrap();
+        });
+        has_begun.recv().await.unwrap();
+        Self { closed, task }
+    }
+
+    async fn open(self) {
+        drop(self.closed);
+        self.task.await.unwrap();
+    }
+}
+
+/// A portal with a group and a role that 250 users have, and their paths.
+async fn with_many() -> (Portal, String, String) {
+    let portal = Portal::start().await;
+    let group = portal.group("staff").await;
+    let filled = portal.acme.update(|tx| {
+        tx.create_role("parker")?.grant("billing:pay")?;
+        tx.group("staff")?.assign("editor")?;
+        for n in 0..250 {
+            tx.create_user(&format!("user-{n:03}"))?.join("staff")?.assign("parker")?;
+        }
+        tx.create_role("role-manager")?.grant("roles:*")?;
+        tx.user("lead")?.assign("role-manager")?.done()
+    });
+    filled.await.unwrap();
+    let role = portal.role("parker");
+    (portal, format!("/groups/{group}"), format!("/roles/{role}"))
+}
+
+fn nothing(tx: &Tx) -> rolecall::Result<()> {
+    tx.user("bob")?.set_name(Some("Bob"))?.done()
+}
+
+impl Portal {
+    /// The answer of the page of an operation when it is done.
+    async fn page_outcome(&self, location: &str, by: &str) -> Answer {
+        loop {
+            let answer = self.at("GET", location).by(by).send().await;
+            if answer.header("refresh").is_empty() {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Sends the form that deletes, after its preview.
+    async fn save_deletion(&self, path: &str, by: &str) -> Answer {
+        let page = format!("{PAGES}{path}");
+        let form = "do=delete&version=any";
+        let preview = self.at("POST", &page).by(by).form(&format!("{form}&step=preview")).send().await;
+        let (_, rest) = preview.is(200).body.split_once("name=\"seen\" value=\"").unwrap();
+        let (seen, _) = rest.split_once('"').unwrap();
+        self.at("POST", &page).by(by).form(&format!("{form}&seen={seen}&step=save")).send().await
+    }
+}
+
+const PAGES: &str = "/t/acme-corp/portal/access-management";
+
+#[tokio::test]
+async fn a_deletion_that_takes_long_goes_on_and_only_its_user_asks_for_the_outcome() {
+    let (portal, group, role) = with_many().await;
+    for (path, title, permission) in
+        [(group, "Deleting the group staff", "posts:read"), (role, "Deleting the role parker", "billing:pay")]
+    {
+        let gate = Gate::close(&portal, nothing).await;
+        let accepted = portal.call("DELETE", &path).by("root").send().await;
+        let (location, json) = (accepted.is(202).header("location"), accepted.json());
+        let id = accepted.id();
+        assert_eq!(location, format!("/t/acme-corp/api/v1/operations/{id}"));
+        let running = json!({ "id": id, "title": title, "path": location, "status": "running" });
+        assert_eq!((&json, accepted.header("retry-after").as_str()), (&running, "1"));
+        let asked = portal.at("GET", &location).by("root").send().await;
+        assert_eq!((asked.is(200).json(), asked.header("retry-after").as_str()), (running, "1"));
+        // Others are served meanwhile, and nothing is deleted yet.
+        portal.call("GET", &path).by("root").send().await.is(200);
+        assert!(portal.acme.check("user-000", permission));
+        let is_for_its_user_only = async || {
+            portal.at("GET", &location).send().await.is_problem(401, "unauthenticated");
+            for other in ["lead", "auditor", "nobody", "globex-root"] {
+                portal.at("GET", &location).by(other).send().await.is_problem(404, "not_found");
+                let page = format!("{PAGES}/operations/{id}");
+                portal.at("GET", &page).by(other).send().await.is(404);
+            }
+            let there = format!("/t/globex/api/v1/operations/{id}");
+            portal.at("GET", &there).by("globex-root").send().await.is_problem(404, "not_found");
+            portal.at("GET", &there).by("root").send().await.is_problem(404, "not_found");
+        };
+        is_for_its_user_only().await;
+        gate.open().await;
+        let done = json!({ "id": id, "title": title, "path": location, "status": "done", "httpStatus": 204 });
+        assert_eq!(portal.outcome(&location, "root").await, done);
+        assert_eq!(portal.outcome(&location, "root").await, done, "it can be asked for again");
+        is_for_its_user_only().await;
+        portal.call("GET", &path).by("root").send().await.is_problem(404, "not_found");
+        assert!(!portal.acme.check("user-000", permission) && !portal.acme.check("user-249", permission));
+    }
+    portal.call("GET", "/operations/nothing").by("root").send().await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_few_have_is_deleted_before_the_answer_however_long_that_takes() {
+    let (portal, ..) = with_many().await;
+    let group = portal.group("few").await;
+    let gate = Gate::close(&portal, nothing).await;
+    let path = format!("/groups/{group}");
+    let mut call = Box::pin(portal.call("DELETE", &path).by("root").send());
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut call).await.is_err(), "it waits");
+    gate.open().await;
+    call.await.is(204);
+}
+
+#[tokio::test]
+async fn a_deletion_goes_on_without_its_client() {
+    let (portal, group, _) = with_many().await;
+    let gate = Gate::close(&portal, nothing).await;
+    // It hangs up before there is an operation.
+    let call = portal.call("DELETE", &group).by("root").send();
+    drop(tokio::time::timeout(Duration::from_millis(5), call).await);
+    gate.open().await;
+    while portal.acme.now().group("staff").is_some() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_operation_tells_the_problem_that_the_call_would_have_had() {
+    type Change = fn(&Tx) -> rolecall::Result<()>;
+    let cases: [(Change, u16, &str); 3] = [
+        (|tx| tx.user("lead")?.unassign("group-manager")?.done(), 403, "forbidden"),
+        (|tx| tx.delete_group("staff"), 404, "not_found"),
+        (|tx| tx.group("staff")?.set_name("Everybody")?.done(), 412, "changed"),
+    ];
+    for (change, status, code) in cases {
+        let (portal, group, _) = with_many().await;
+        let tag = portal.call("GET", &group).by("lead").send().await.is(200).header("etag");
+        let delete = || portal.call("DELETE", &group).by("lead").header("if-match", tag.as_str()).send();
+        let gate = Gate::close(&portal, change).await;
+        let location = delete().await.is(202).header("location");
+        gate.open().await;
+        let outcome = portal.outcome(&location, "lead").await;
+        assert_eq!((&outcome["httpStatus"], &outcome["problem"]["code"]), (&json!(status), &json!(code)), "{outcome}");
+        // The same call is answered at once now, with the same problem.
+        assert_eq!(delete().await.is_problem(status, code).json(), outcome["problem"]);
+    }
+    // An error of the server tells nothing about the store.
+    let (portal, group, _) = with_many().await;
+    let gate = Gate::close(&portal, nothing).await;
+    let location = portal.call("DELETE", &group).by("root").send().await.is(202).header("location");
+    // The commit of the gate, and then that of the deletion.
+    portal.store.pass_next(StoreCall::Commit);
+    portal.store.fail_next(StoreCall::Commit, Fault::Unavailable);
+    gate.open().await;
+    let outcome = portal.outcome(&location, "root").await;
+    assert_eq!((&outcome["httpStatus"], &outcome["problem"]["code"]), (&json!(503), &json!("unavailable")));
+    assert!(outcome["problem"].get("detail").is_none() && portal.acme.check("user-000", "posts:read"), "{outcome}");
+}
+
+#[tokio::test]
+async fn the_page_of_a_deletion_leads_to_the_list_when_it_is_done() {
+    let (portal, group, role) = with_many().await;
+    for (path, title, list, notice) in [
+        (group, "Deleting the group staff", "groups?done=deleted", "The group was deleted."),
+        (role, "Deleting the role parker", "roles?done=role-deleted", "The role was deleted."),
+    ] {
+        let gate = Gate::close(&portal, nothing).await;
+        let location = portal.save_deletion(&path, "root").await.is(303).header("location");
+        assert!(location.starts_with(&format!("{PAGES}/operations/")), "{location}");
+        let page = portal.at("GET", &location).by("root").send().await;
+        assert_eq!(page.is(200).header("refresh"), "1");
+        let section = format!("{}\" aria-current=\"page\"", list.split('?').next().unwrap());
+        for part in [&format!("<h1>{title}</h1>"), "role=\"status\"", "aria-label=\"Access management\"", &section] {
+            assert!(page.body.contains(part), "{part}: {}", page.body);
+        }
+        let other = portal.at("GET", &location).by("lead").send().await;
+        assert!(other.is(404).body.contains("Not found") && !other.body.contains(title), "{other:?}");
+        gate.open().await;
+        let done = portal.page_outcome(&location, "root").await;
+        assert_eq!(done.is(303).header("location"), format!("{PAGES}/{list}"));
+        let list = portal.at("GET", &done.header("location")).by("root").send().await;
+        assert!(list.is(200).body.contains(notice), "{list:?}");
+        portal.call("GET", &path).by("root").send().await.is(404);
+    }
+    portal.at("GET", &format!("{PAGES}/operations/nothing")).by("root").send().await.is(404);
+}
+
+#[tokio::test]
+async fn the_page_of_a_deletion_shows_why_it_was_refused() {
+    type Change = fn(&Tx) -> rolecall::Result<()>;
+    let cases: [(bool, Change, u16, &str); 4] = [
+        (true, |tx| tx.user("lead")?.unassign("group-manager")?.done(), 403, "You may not see or change this"),
+        (true, |tx| tx.delete_group("staff"), 409, "Somebody has changed this meanwhile"),
+        // The preview would show it.
+        (true, |tx| tx.group("staff")?.set_slug("all")?.done(), 409, "The effect has changed since the preview"),
+        (
+            false,
+            |tx| {
+                tx.create_role("driver")?;
+                tx.create_separation("cars", 1, ["parker", "driver"])?.done()
+            },
+            422,
+            "There is a problem",
+        ),
+    ];
+    for (is_group, change, status, text) in cases {
+        let (portal, group, role) = with_many().await;
+        let path = if is_group { &group } else { &role };
+        let gate = Gate::close(&portal, change).await;
+        let location = portal.save_deletion(path, "lead").await.is(303).header("location");
+        portal.at("GET", &location).by("lead").send().await.is(200);
+        gate.open().await;
+        let refused = portal.page_outcome(&location, "lead").await;
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert!(refused.header("content-type").starts_with("text/html") && refused.body.contains(text), "{refused:?}");
+        assert!(portal.acme.check("user-000", "billing:pay"));
+    }
+}

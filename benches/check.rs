@@ -3,10 +3,10 @@
 //! Prints the workload first. Compares the answers with the expected ones before timing.
 //!
 //! ```text
-//! cargo bench --bench check                            # S and M
-//! cargo bench --bench check -- 'check/M/uuid/mixed'    # a part
-//! ROLECALL_SIZES=S,M,L cargo bench --bench check       # with L: about 5 GB of memory
-//! ROLECALL_SIZES=S cargo bench --bench check -- \
+//! cargo bench -p rolecall-benches --bench check                            # S and M
+//! cargo bench -p rolecall-benches --bench check -- 'check/M/uuid/mixed'    # a part
+//! ROLECALL_SIZES=S,M,L cargo bench -p rolecall-benches --bench check       # with L: about 5 GB of memory
+//! ROLECALL_SIZES=S cargo bench -p rolecall-benches --bench check -- \
 //!     --warm-up-time 0.05 --measurement-time 0.1 --sample-size 10 --nresamples 1000   # everything, briefly
 //! ```
 //!

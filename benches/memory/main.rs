@@ -4,8 +4,8 @@
 //! and the allocations of checks (P6). It times nothing, since an allocator that counts is slow.
 //!
 //! ```text
-//! cargo bench --bench memory                        # S and M
-//! ROLECALL_SIZES=S,M,L cargo bench --bench memory   # with L
+//! cargo bench -p rolecall-benches --bench memory                        # S and M
+//! ROLECALL_SIZES=S,M,L cargo bench -p rolecall-benches --bench memory   # with L
 //! ```
 //!
 //! A byte counts if the crate requested it; what the system's allocator adds to each block does not. The records of the

@@ -3,10 +3,10 @@
 //! The contestants of a ratio take turns within one run. The workload is that of the bench `check`, and is printed first.
 //!
 //! ```text
-//! cargo bench --bench ratios                            # S and M, about two minutes
-//! ROLECALL_SIZES=S,M,L cargo bench --bench ratios       # with L, and S compared with L: about 5 GB of memory
-//! ROLECALL_SIZES=M cargo bench --bench ratios -- P1 P8  # a part
-//! ROLECALL_SIZES=none cargo bench --bench ratios -- V8/who_can  # a line of one variation
+//! cargo bench -p rolecall-benches --bench ratios                            # S and M, about two minutes
+//! ROLECALL_SIZES=S,M,L cargo bench -p rolecall-benches --bench ratios       # with L, and S compared with L: about 5 GB of memory
+//! ROLECALL_SIZES=M cargo bench -p rolecall-benches --bench ratios -- P1 P8  # a part
+//! ROLECALL_SIZES=none cargo bench -p rolecall-benches --bench ratios -- V8/who_can  # a line of one variation
 //! ```
 //!
 //! Each line also has the ratio of the fastest rounds, since other programs on a shared machine distort the medians.

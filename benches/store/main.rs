@@ -3,8 +3,8 @@
 //! It times the commit of one change, and opening and loading an organisation.
 //!
 //! ```text
-//! cargo bench --features redb --bench store                       # S and M
-//! ROLECALL_SIZES=S cargo bench --features redb --bench store      # briefly
+//! cargo bench -p rolecall-benches --features redb --bench store                       # S and M
+//! ROLECALL_SIZES=S cargo bench -p rolecall-benches --features redb --bench store      # briefly
 //! ```
 //!
 //! The contestants of a table take turns within one run; the table compares their medians. The files are in the folder

@@ -271,16 +271,16 @@ fn f6_a_refused_set_of_groups_changes_nothing() {
 #[test]
 fn f6_synchronising_many_members_visits_only_the_changed_ones() {
     let (acme, _) = acme();
-    let keys: Vec<String> = (0..20_000).map(|n| format!("user-{n}")).collect();
+    let keys: Vec<String> = (0..5_000).map(|n| format!("user-{n}")).collect();
     acme.update(|tx| {
         keys.iter().try_for_each(|key| tx.create_user(key)?.done())?;
-        tx.group("g")?.set_members(&keys[..19_900])
+        tx.group("g")?.set_members(&keys[..4_900])
     })
     .unwrap();
     let (changes, plan) = acme.plan(|tx| tx.group("g")?.set_members(&keys[100..])).unwrap();
     assert_eq!((changes.added.len(), changes.removed.len(), plan.changes().len()), (100, 100, 200));
     acme.commit(plan).unwrap();
-    assert_eq!(acme.now().all_members("g").len(), 19_900);
+    assert_eq!(acme.now().all_members("g").len(), 4_900);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! The type decides which. Nothing is guessed from the form of a string.
 
+mod users;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
@@ -11,13 +13,10 @@ use uuid::Uuid;
 
 use self::sealed::{Found, Scope};
 use super::CompiledTenant;
-use super::entity_rows::UserRow;
-use super::table::{Origin, Row as _};
+use super::table::Origin;
 use crate::model::catalog::{CatalogPermission, CatalogRole};
 use crate::model::error::{Asked, Quoted};
-use crate::model::records::{
-    GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserId, UserKey, UserRecord,
-};
+use crate::model::records::{GroupId, GroupRecord, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug};
 
 /// A small number that identifies a user in fast checks. It is valid while the tenant stays open, through all commits
 /// and refreshes. On another tenant, or after the tenant was closed, every check with it is denied.
@@ -302,79 +301,6 @@ macro_rules! no_more {
     () => {};
 }
 
-macro_rules! user_by_text {
-    ($($type:ty: |$self_:ident, $row:ident| $by:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
-        impl sealed::User for $type {
-            #[inline]
-            fn user(&self, scope: Scope<'_>) -> Option<u32> {
-                let $self_ = self;
-                scope.0.state.users.$by($text)
-            }
-
-            #[inline]
-            fn likely(&self, scope: Scope<'_>) -> Option<u32> {
-                let $self_ = self;
-                scope.0.state.users.$likely($text)
-            }
-
-            #[inline]
-            fn is(&self, $row: &UserRecord) -> bool {
-                let $self_ = self;
-                $of == Some($text)
-            }
-
-            fn user_text(&self) -> Asked {
-                let $self_ = self;
-                $shown
-            }
-        }
-
-        impl AsUser for $type {}
-    )*};
-    (keys: $($type:ty),*) => {
-        user_by_text! {$(
-            $type: |key, record| by_name, likely_by_name, Some(record.key.as_str()), key.as_ref(),
-                Asked::from(AsRef::<str>::as_ref(key));
-        )*}
-    };
-}
-
-macro_rules! user_by_id {
-    ($($type:ty: |$self_:ident| $id:expr, $shown:expr;)*) => {$(
-        impl sealed::User for $type {
-            #[inline]
-            fn user(&self, scope: Scope<'_>) -> Option<u32> {
-                let $self_ = self;
-                scope.0.state.user_by_id($id)
-            }
-
-            #[inline]
-            fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-                let $self_ = self;
-                scope.0.state.indexed_user($id).map(Found::by)
-            }
-
-            fn user_text(&self) -> Asked {
-                let $self_ = self;
-                $shown
-            }
-        }
-
-        impl AsUser for $type {}
-    )*};
-}
-
-// The index by id contains the data of a user that a check needs.
-user_by_id! {
-    Uuid: |id| *id, Asked::by_id(*id);
-    UserId: |id| id.as_uuid(), Asked::by_id(id.as_uuid());
-    UserRecord: |record| record.id.as_uuid(), Asked::by_id(record.id.as_uuid());
-}
-user_by_text!(keys: str, String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, UserKey);
-user_by_text! {
-    External<'_>: |external, record| by_external, likely_by_external, UserRow::external_of(record),
-        external.pair(), external.asked();
-}
 named!(@ AsGroup, Group, group, group_text,
     |external, s| s.state.groups.by_external(external.pair()), |external| external.asked(), External<'_>);
 named!(AsPermission, Permission, permission, permission_text, permissions, PermissionId, PermissionRecord);
@@ -388,35 +314,7 @@ by_reference! {
         str, &str, String, &String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, Slug, RoleRecord, Uuid, RoleId;
 }
 
-// By any reference. Permissions and roles cannot have this: a reference may be a variant of an application's enum.
-impl<T: sealed::User + ?Sized> sealed::User for &T {
-    #[inline]
-    fn user(&self, scope: Scope<'_>) -> Option<u32> {
-        (**self).user(scope)
-    }
-
-    #[inline]
-    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        (**self).found(scope)
-    }
-
-    #[inline]
-    fn likely(&self, scope: Scope<'_>) -> Option<u32> {
-        (**self).likely(scope)
-    }
-
-    #[inline]
-    fn is(&self, record: &UserRecord) -> bool {
-        (**self).is(record)
-    }
-
-    fn user_text(&self) -> Asked {
-        (**self).user_text()
-    }
-}
-
-impl<T: AsUser + ?Sized> AsUser for &T {}
-
+// By any reference, as users.
 impl<T: sealed::Group + ?Sized> sealed::Group for &T {
     #[inline]
     fn group(&self, scope: Scope<'_>) -> Option<u32> {
@@ -431,11 +329,11 @@ impl<T: sealed::Group + ?Sized> sealed::Group for &T {
 impl<T: AsGroup + ?Sized> AsGroup for &T {}
 
 impl<'a> External<'a> {
-    fn pair(&self) -> (&'a str, &'a str) {
+    pub(super) fn pair(&self) -> (&'a str, &'a str) {
         (self.manager, self.id)
     }
 
-    fn asked(&self) -> Asked {
+    pub(super) fn asked(&self) -> Asked {
         Asked::by_external_id(self.manager, self.id)
     }
 }

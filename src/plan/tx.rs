@@ -15,7 +15,7 @@ use crate::resolver::snapshot::edge::FAR_END;
 use crate::resolver::snapshot::entity_rows::{GroupRow, PermissionRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::table::{Row, Table};
+use crate::resolver::snapshot::table::{AT_A_TIME, Row, Table};
 
 /// A transaction in progress: what the closure of an update receives.
 ///
@@ -413,7 +413,9 @@ impl Tx {
         for some in users.chunks(AT_A_TIME) {
             let draft = self.draft();
             let (scope, table) = (draft.next.scope(), &draft.next.state.users);
-            let likely: SmallVec<[_; AT_A_TIME]> = some.iter().map(|user| user.likely(scope)).collect();
+            let hashes: SmallVec<[_; AT_A_TIME]> = some.iter().map(|user| user.hash(scope)).collect();
+            let likely = some.iter().zip(&hashes).map(|(user, hash)| user.likely(scope, (*hash)?));
+            let likely: SmallVec<[_; AT_A_TIME]> = likely.collect();
             let rows = likely.iter().map(|number| number.and_then(|number| Some((number, table.row(number)?))));
             let rows: SmallVec<[_; AT_A_TIME]> = rows.collect();
             for (user, row) in some.iter().zip(rows) {
@@ -425,9 +427,6 @@ impl Tx {
         Ok(found)
     }
 }
-
-/// The users that [`Tx::find_users`] looks up at a time. A processor waits for about ten cache lines at once.
-const AT_A_TIME: usize = 16;
 
 /// Refuses a slug that belongs to the tenant and to the catalog. An id, a handle or a variant is not ambiguous.
 pub(super) fn check_conflict<R: Row>(

@@ -9,7 +9,7 @@ use crate::model::error::Asked;
 use crate::model::internal_fault::must;
 use crate::model::records::{GroupRecord, Name, PermissionId, PermissionRecord, RoleId, RoleRecord, Slug, UserRecord};
 use crate::resolver::snapshot::edge::FAR_END;
-use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
+use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser, sealed};
 use crate::resolver::snapshot::state::State;
 pub use crate::resolver::snapshot::table::Origin;
@@ -341,9 +341,8 @@ impl Moment<'_> {
     /// O(n) for all users of the tenant.
     pub fn users_managed_by(&self, manager: &str) -> impl Iterator<Item = &UserRecord> {
         let users = &self.compiled().state.users;
-        let records = users.sorted().filter_map(|number| users.row(number)).map(|row| &row.record);
-        let is_managed = move |record: &&UserRecord| record.managed_by().is_some_and(|by| by.as_str() == manager);
-        records.filter(|_| self.answers()).filter(is_managed)
+        let is_managed = move |row: &UserRow| row.record.managed_by().is_some_and(|by| by.as_str() == manager);
+        users.rows_that(users.sorted().filter(|_| self.answers()), is_managed).map(|row| &row.record)
     }
 
     /// Returns the direct members of a group that this directory manages (R16), by key, whatever the windows of their

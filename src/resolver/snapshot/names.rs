@@ -113,10 +113,16 @@ pub(crate) mod sealed {
             self.user(scope).map(|number| Found { number, indexed: None })
         }
 
-        /// The number to which the index of texts leads first. It reads no row, so [`User::is`] may say that it is
-        /// another user. Both are for looking up several users at a time. `None` if this is no text.
+        /// The hash of a text under which the user is listed, and `None` for anything else. This and the next two are the
+        /// parts of a look-up, for looking up several users at a time.
         #[inline]
-        fn likely(&self, _: Scope<'_>) -> Option<u32> {
+        fn hash(&self, _: Scope<'_>) -> Option<u64> {
+            None
+        }
+
+        /// The number to which the index leads first. It reads no row, so [`User::is`] may say that it is another user.
+        #[inline]
+        fn likely(&self, _: Scope<'_>, _: u64) -> Option<u32> {
             None
         }
 

@@ -20,6 +20,9 @@ use crate::resolver::tables::keyed_hash::{KeyedHash, KeyedTextHash};
 use crate::resolver::tables::persistent_vec::PersistentVec;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
+/// How many rows are read at a time. A processor waits for about ten cache lines at once.
+pub(crate) const AT_A_TIME: usize = 16;
+
 /// Where a permission or role is defined.
 ///
 /// ```
@@ -263,16 +266,41 @@ impl<R: Row> Table<R> {
         self.external.get(self.hashers.external(external), is_it)
     }
 
+    #[inline]
+    pub(crate) fn hash_of_name(&self, name: &str) -> u64 {
+        self.hashers.name(name)
+    }
+
+    #[inline]
+    pub(crate) fn hash_of_external(&self, external: (&str, &str)) -> u64 {
+        self.hashers.external(external)
+    }
+
     /// The first entity to which the index of names leads. Only its row says whether it has the name.
     #[inline]
-    pub(crate) fn likely_by_name(&self, name: &str) -> Option<u32> {
-        self.names.get(self.hashers.name(name), |_| true)
+    pub(crate) fn likely_by_name(&self, hash: u64) -> Option<u32> {
+        self.names.get(hash, |_| true)
     }
 
     /// As [`Table::likely_by_name`], by external id.
     #[inline]
-    pub(crate) fn likely_by_external(&self, external: (&str, &str)) -> Option<u32> {
-        self.external.get(self.hashers.external(external), |_| true)
+    pub(crate) fn likely_by_external(&self, hash: u64) -> Option<u32> {
+        self.external.get(hash, |_| true)
+    }
+
+    /// The rows at these numbers that pass a test. They are seldom cached, so the processor waits for several at a time.
+    pub(crate) fn rows_that(
+        &self,
+        mut numbers: impl Iterator<Item = u32>,
+        passes: impl Fn(&R) -> bool,
+    ) -> impl Iterator<Item = &R> {
+        let next = move || {
+            let some: SmallVec<[u32; AT_A_TIME]> = numbers.by_ref().take(AT_A_TIME).collect();
+            let rows: SmallVec<[&R; AT_A_TIME]> = some.iter().filter_map(|number| self.row(*number)).collect();
+            (!some.is_empty())
+                .then(|| rows.into_iter().filter(|row| passes(row)).collect::<SmallVec<[&R; AT_A_TIME]>>())
+        };
+        std::iter::from_fn(next).flatten()
     }
 
     /// How many entities have an external id.

@@ -14,7 +14,7 @@ use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::table::Row as _;
 
 macro_rules! user_by_text {
-    ($($type:ty: |$self_:ident, $row:ident| $by:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
+    ($($type:ty: |$self_:ident, $row:ident| $by:ident, $hash:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
         impl sealed::User for $type {
             #[inline]
             fn user(&self, scope: Scope<'_>) -> Option<u32> {
@@ -23,9 +23,14 @@ macro_rules! user_by_text {
             }
 
             #[inline]
-            fn likely(&self, scope: Scope<'_>) -> Option<u32> {
+            fn hash(&self, scope: Scope<'_>) -> Option<u64> {
                 let $self_ = self;
-                scope.0.state.users.$likely($text)
+                Some(scope.0.state.users.$hash($text))
+            }
+
+            #[inline]
+            fn likely(&self, scope: Scope<'_>, hash: u64) -> Option<u32> {
+                scope.0.state.users.$likely(hash)
             }
 
             #[inline]
@@ -44,7 +49,7 @@ macro_rules! user_by_text {
     )*};
     (keys: $($type:ty),*) => {
         user_by_text! {$(
-            $type: |key, record| by_name, likely_by_name, Some(record.key.as_str()), key.as_ref(),
+            $type: |key, record| by_name, hash_of_name, likely_by_name, Some(record.key.as_str()), key.as_ref(),
                 Asked::from(AsRef::<str>::as_ref(key));
         )*}
     };
@@ -83,7 +88,7 @@ user_by_id! {
 }
 user_by_text!(keys: str, String, Box<str>, Arc<str>, Rc<str>, Cow<'_, str>, UserKey);
 user_by_text! {
-    External<'_>: |external, record| by_external, likely_by_external, UserRow::external_of(record),
+    External<'_>: |external, record| by_external, hash_of_external, likely_by_external, UserRow::external_of(record),
         external.pair(), external.asked();
 }
 
@@ -100,8 +105,13 @@ impl<T: sealed::User + ?Sized> sealed::User for &T {
     }
 
     #[inline]
-    fn likely(&self, scope: Scope<'_>) -> Option<u32> {
-        (**self).likely(scope)
+    fn hash(&self, scope: Scope<'_>) -> Option<u64> {
+        (**self).hash(scope)
+    }
+
+    #[inline]
+    fn likely(&self, scope: Scope<'_>, hash: u64) -> Option<u32> {
+        (**self).likely(scope, hash)
     }
 
     #[inline]

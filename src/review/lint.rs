@@ -326,8 +326,8 @@ impl Moment<'_> {
     /// O(roles, groups and their relations) for roles and groups, one match for each pattern and each permission that begins
     /// with its literal prefix, and one hash of each name. Of users, the names are read, and the permissions of those who have
     /// the rarest permission. Inclusions are compared with at most 100 roles above each; beyond that they are not judged.
-    /// Findings are not collected. Memory: a bit for each role and group, and about 16 bytes for each name of one kind while
-    /// these are compared.
+    /// Findings are not collected. Memory: a few bits for each role, group and user, and at most 12 bytes for each name of one
+    /// kind while these are compared.
     pub fn lint(&self) -> Lint<'_> {
         let rules: &'static [Rule] = if self.unavailable().is_none() { RULES } else { &[] };
         Lint { findings: Box::new(rules.iter().flat_map(|rule| rule(self))) }

@@ -146,6 +146,13 @@ fn names_of_every_kind_are_compared_and_read() {
     );
 }
 
+/// So many that some of them share a part of their hash.
+#[test]
+fn names_that_differ_are_not_called_alike() {
+    let acme = acme(|tx| (0..1_000).try_for_each(|n| tx.create_user(&format!("{n}"))?.done()));
+    assert_eq!(found(&acme), [""; 0]);
+}
+
 fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
     Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
 }

@@ -200,7 +200,8 @@ fn a_stage_that_gives_too_much_is_refused_and_blocks_nobody() {
         tx.create_assertion("only-alice", &expected)?.set_binding(true)?.done()
     });
     block_on(restrict).unwrap();
-    let plans: [(ErrorKind, fn(&Tx) -> rolecall::Result<()>); 3] = [
+    type Edit = fn(&Tx) -> rolecall::Result<()>;
+    let plans: [(ErrorKind, Edit); 3] = [
         (ErrorKind::Escalation, |tx| tx.set_guard("alice").user("bob")?.assign("reviewer")?.done()),
         (ErrorKind::SeparationOfDuties, |tx| tx.user("alice")?.assign("reviewer")?.done()),
         (ErrorKind::AssertionFailed, |tx| tx.user("bob")?.assign("editor")?.done()),

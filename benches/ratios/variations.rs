@@ -352,7 +352,7 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
 fn administration(table: &Table, plain: &Subject, varied: &Subject) {
     let goal = Goal::AtMost(3.0);
     let both = [plain, varied];
-    let (rounds, commits) = if is_short() { (1, 1 << 4) } else { (3, 1 << 6) };
+    let (rounds, more_rounds, commits) = if is_short() { (1, 1, 1 << 4) } else { (3, 7, 1 << 6) };
     // The groups and roles of a user are walked, however many they are.
     compare(table, "narrowed/step", both, 7, goal, |s| {
         let asked = &s.questions[..1 << 10];
@@ -385,7 +385,7 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
         black_box(before.compare_access(&after, now()).count());
         each(start, s.varied.variation.users() as usize)
     });
-    compare(table, "replay", both, 7, goal, |s| {
+    compare(table, "replay", both, more_rounds, goal, |s| {
         let snapshot = s.tenant.snapshot();
         let text = |q: &Asked| {
             let permission = s.held.permission(permission_id(q.permission)).unwrap().record.slug;
@@ -398,7 +398,7 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
     });
     // A document has what the user may do, so there is a line for each permission, too.
     for (what, is_each) in [("permissions_document", false), ("permissions_document/permission", true)] {
-        compare(table, what, both, 7, goal, |s| {
+        compare(table, what, both, more_rounds, goal, |s| {
             let mut permissions = 0;
             let took = per(1 << 6, |n| {
                 let document = black_box(s.held.permissions_document(s.questions[n].user));

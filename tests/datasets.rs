@@ -74,8 +74,7 @@ fn matrix(tenant: &Tenant) -> Vec<String> {
 #[test]
 #[ignore = "needs ../shared"]
 fn every_document_loads_and_comes_back() {
-    let named = ["gcp-roles.json", "kubernetes.json", "luci.json", "rust-team.json"].map(str::to_owned);
-    for name in named.into_iter().chain(organisations()) {
+    for name in DOCUMENTS.map(str::to_owned).into_iter().chain(organisations()) {
         let tenant = load(&Authorizer::in_memory(), &name);
         let exported = tenant.snapshot().export().unwrap();
         let read = Document::from_json(exported.to_json().as_bytes()).unwrap();
@@ -134,6 +133,32 @@ fn the_reference_by_the_book_agrees_on_the_rust_team() {
         let found: BTreeSet<Slug> = tenant.effective(user.id).slugs().into_iter().collect();
         assert_eq!(found, reference.effective(user.id, instant()), "{}", user.key);
     }
+}
+
+/// The table of findings on the page about reviews, by code: a number for each of these documents, and one for all
+/// organisations of GitHub.
+const DOCUMENTS: [&str; 4] = ["gcp-roles.json", "kubernetes.json", "luci.json", "rust-team.json"];
+
+#[test]
+#[ignore = "needs ../shared"]
+fn the_lint_finds_as_many_of_each_code_as_the_page_says() {
+    let page = include_str!("../src/docs/review.md");
+    let (_, table) = page.split_once("| code | Google Cloud | Kubernetes | LUCI | Rust | GitHub |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').map(|cell| cell.trim_matches([' ', '`'])).collect::<Vec<_>>());
+    let expected: BTreeMap<&str, Vec<usize>> =
+        cells.map(|row| (row[1], row[2..7].iter().map(|count| count.parse().unwrap()).collect())).collect();
+    let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let columns = DOCUMENTS.map(|name| vec![name.to_owned()]).into_iter().chain([organisations()]);
+    for (column, names) in columns.enumerate() {
+        for name in names {
+            for finding in load(&Authorizer::in_memory(), &name).snapshot().at(instant()).lint() {
+                println!("{name}\t{}", finding.key());
+                found.entry(finding.code.code()).or_insert_with(|| vec![0; 5])[column] += 1;
+            }
+        }
+    }
+    assert_eq!(found, expected);
 }
 
 /// Fourteen tenants of one authorizer, many of whose people and slugs are called alike.

@@ -30,8 +30,8 @@
 //! | P14 | explanations of allowed and of denied questions |
 //! | P15 | other libraries (`benches/peers`) |
 //! | P16 | calls that find nothing, with calls that create or find something |
-//! | P17 | an access report, a lint, and what ends, with the effective permissions of every user |
-//! | P18 | commits with a guard, with separations and with binding assertions, with commits without any |
+//! | P17 | access reports, a lint, what ends, and lists of included roles, with effective permissions and rows |
+//! | P18 | commits and plans with a guard, with separations and with binding assertions, with those without any |
 //! | P19 | comparisons of two states and of two catalogs, and replayed questions |
 //! | P20 | narrowed users and permissions documents, with checks and sets of permissions |
 //!

@@ -9,14 +9,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rolecall::assertions::Assertion;
+use rolecall::assertions::{Assertion, Assertions};
 use rolecall::blocking::Tenant;
 use rolecall::records::UserId;
 use rolecall::{Result, Tx};
 
 use super::common::Workload;
 use super::common::fixed_store::FixedStore;
-use super::common::records::group_id;
+use super::common::records::{group_id, role_id};
 use super::common::writer::Writer;
 use super::table::{Goal, Table};
 use super::{nanos, per};
@@ -39,10 +39,14 @@ pub(super) fn bind(tx: &Tx, groups: u32, count: u32) -> Result<()> {
         tx.create_permission(&permission)?;
         tx.create_role(&role)?.grant(&permission)?;
         tx.group(&*format!("group{}", n % groups))?.assign(&role)?;
-        let expected = Assertion::only(&permission).with_groups([format!("group{}", n % groups)]);
-        tx.create_assertion(&format!("assertion{n}"), &expected)?.set_binding(true)?;
+        tx.create_assertion(&format!("assertion{n}"), &expected(groups, n))?.set_binding(true)?;
     }
     Ok(())
+}
+
+/// The assertion with this number, of those that [`bind`] creates.
+fn expected(groups: u32, n: u32) -> Assertion {
+    Assertion::only(format!("bound:{n}")).with_groups([format!("group{}", n % groups)])
 }
 
 /// The actors of the guarded commits. One may do everything by a role; the other is in a hundred groups, too.
@@ -97,10 +101,41 @@ pub(super) fn restrictions<const N: usize>(table: &mut Table, workload: &Workloa
     race.ratio("P18", "separations_concerned", "none_concerned", Goal::None);
     race.ratio("P18", "assertions_concerned", "none_concerned", Goal::None);
 
+    // The same assertions as those of the tenant.
+    let file = Assertions::new((0..100).map(|n| expected(groups, n)));
     let mut race = table.race("P18", &format!("violations/{}", workload.size.name));
     race.enter("separations_100", || per(1, |_| assert!(black_box(separated.separation_violations()).is_empty())));
     race.enter("assertions_100", || per(1, |_| assert!(black_box(asserted.assertion_violations()).is_empty())));
+    race.enter("file_100", || per(1, |_| assert!(black_box(file.check(&asserted)).is_empty())));
     race.run(3);
+    race.ratio("P18", "file_100", "assertions_100", Goal::None);
+    over_existing_data(table, workload, &none);
+}
+
+/// Plans that are judged with what everybody has already, because a restriction is new. They are not committed.
+fn over_existing_data<const N: usize>(table: &Table, workload: &Workload<N>, none: &Tenant) {
+    // The first group has the most members. Nobody has the other role.
+    let role = role_id(workload.organisation.groups[0].roles[0]);
+    let asserted = FixedStore::new(Arc::clone(&workload.records)).open(None);
+    let not_binding = |tx: &Tx| {
+        bind(tx, workload.size.groups, 1)?;
+        tx.assertion("assertion0")?.set_binding(false)?.done()
+    };
+    asserted.update(not_binding).unwrap();
+    let plan =
+        |tenant: &Tenant, calls: &dyn Fn(&Tx) -> Result<()>| per(8, |_| drop(black_box(tenant.plan(calls).unwrap())));
+    let mut race = table.race("P18", &format!("restrict/{}", workload.size.name));
+    race.enter("create_role", || plan(none, &|tx| tx.create_role("other")?.done()));
+    race.enter("create_separation", || {
+        plan(none, &|tx| {
+            let other = tx.create_role("other")?.id()?;
+            tx.create_separation("separation", 1, [role, other])?.done()
+        })
+    });
+    race.enter("set_binding", || plan(&asserted, &|tx| tx.assertion("assertion0")?.set_binding(true)?.done()));
+    race.run(5);
+    race.ratio("P18", "create_separation", "create_role", Goal::None);
+    race.ratio("P18", "set_binding", "create_role", Goal::None);
 }
 
 /// Adds users to the first group, one in each commit, and takes them away.

@@ -15,6 +15,7 @@ use rolecall::blocking::Tenant;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{Assignment, Holder, Record, UserId};
 use rolecall::snapshot::{PermissionHandle, UserHandle};
+use rolecall::what_if::Question;
 use rolecall::{Moment, Result, Tx, Window};
 
 use crate::common::fixed_store::FixedStore;
@@ -351,7 +352,7 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
 fn administration(table: &Table, plain: &Subject, varied: &Subject) {
     let goal = Goal::AtMost(3.0);
     let both = [plain, varied];
-    let (rounds, commits) = if is_short() { (1, 1 << 4) } else { (3, 1 << 6) };
+    let (rounds, more_rounds, commits) = if is_short() { (1, 1, 1 << 4) } else { (3, 7, 1 << 6) };
     // The groups and roles of a user are walked, however many they are.
     compare(table, "narrowed/step", both, 7, goal, |s| {
         let asked = &s.questions[..1 << 10];
@@ -383,6 +384,42 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
         let start = Instant::now();
         black_box(before.compare_access(&after, now()).count());
         each(start, s.varied.variation.users() as usize)
+    });
+    compare(table, "replay", both, more_rounds, goal, |s| {
+        let snapshot = s.tenant.snapshot();
+        let text = |q: &Asked| {
+            let permission = s.held.permission(permission_id(q.permission)).unwrap().record.slug;
+            Question::new(s.held.user(q.user).unwrap().key, permission)
+        };
+        let asked: Vec<Question> = s.questions.iter().take(1 << 11).map(text).collect();
+        let start = Instant::now();
+        assert_eq!(snapshot.replay(&snapshot, asked, now()).count(), 0);
+        each(start, 1 << 11)
+    });
+    // A document has what the user may do, so there is a line for each permission, too.
+    for (what, is_each) in [("permissions_document", false), ("permissions_document/permission", true)] {
+        compare(table, what, both, more_rounds, goal, |s| {
+            let mut permissions = 0;
+            let took = per(1 << 6, |n| {
+                let document = black_box(s.held.permissions_document(s.questions[n].user));
+                permissions += document.map_or(0, |document| document.permissions.len());
+            });
+            if is_each { took * f64::from(1 << 6) / f64::from(u32::try_from(permissions).unwrap()) } else { took }
+        });
+    }
+    // Ten groups have the roles and permissions concerned. So the time is for each of their members.
+    let members = |s: &Subject| (0..10).map(|n| s.held.all_members(&*format!("group{n}")).len()).sum::<usize>();
+    compare(table, "separation_violations/member", both, rounds, goal, |s| {
+        let (moment, count) = (s.restricted().snapshot().at(now()), members(s));
+        let start = Instant::now();
+        assert!(black_box(moment.separation_violations()).is_empty());
+        each(start, count)
+    });
+    compare(table, "assertion_violations/member", both, rounds, goal, |s| {
+        let (moment, count) = (s.restricted().snapshot().at(now()), members(s));
+        let start = Instant::now();
+        assert!(black_box(moment.assertion_violations()).is_empty());
+        each(start, count)
     });
     let permissions = [PermissionDef::new("bench:new")];
     let next = Catalog::new(&Definition { permissions: &permissions, ..Definition::default() }).unwrap();

@@ -110,7 +110,12 @@ pub(super) fn narrowed<const N: usize>(table: &mut Table, workload: &Workload<N>
     race.enter("check", || ask(&|n| held.check(ids[drawn[n].user as usize], permission(n))));
     race.enter("narrow_and_check", || ask(&|n| agent(drawn[n].user).check(permission(n))));
     race.enter("narrowed_check", || ask(&|n| agents[n].check(permission(n))));
+    // A user rarely has all of these roles.
+    race.enter("narrow_and_separate", || {
+        per(1 << 10, |n| drop(black_box(agent(drawn[n].user).separated("bench", 3, (0..4).map(role_id)))))
+    });
     race.run(11);
+    race.ratio("P20", "narrow_and_separate", "check", Goal::None);
     race.ratio("P20", "narrow_and_check", "check", Goal::None);
     race.ratio("P20", "narrowed_check", "check", Goal::None);
 

@@ -5,4 +5,4 @@
 #[path = "../../tests/fuzz/targets/mod.rs"]
 mod targets;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::transactions::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drop(targets::transactions::run(bytes)));

@@ -276,7 +276,8 @@ impl<'m> AccessReport<'m> {
     /// # Complexity
     /// Before the first row O(permissions), and O(users) if the report is restricted to some. For each user O(groups and
     /// roles of the user, their relations and grants), and for each row the length of its path. Where a path has a window, as
-    /// [`Moment::access_windows`]. Memory: that of the permissions of one user, and a bit for each user.
+    /// [`Moment::access_windows`]. Memory: that of the permissions of one user, and a few bits for each
+    /// user of the tenant if the report is restricted to some.
     pub fn rows(self) -> AccessRows<'m> {
         let state = &self.moment.compiled().state;
         let (when, why) = (self.when(), self.why);

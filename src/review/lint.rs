@@ -1,12 +1,13 @@
 //! The lint finds everything that is unused, covered, expired or easy to mistake for something else.
 //!
 //! This file has the findings, and the order of the rules. `lint/usage.rs` has the rules about what nobody uses or what has
-//! ended, `lint/grants.rs` those about grants, inclusions and patterns, `lint/names.rs` those about names, and
-//! `lint/accepted.rs` the list of findings that somebody has accepted.
+//! ended, `lint/grants.rs` those about grants, inclusions and patterns, `lint/names.rs` those about names, `lint/grown.rs` the
+//! one that compares two states, and `lint/accepted.rs` the list of findings that somebody has accepted.
 //!
 //! A rule reports only what an administrator of the tenant can mend. So the catalog's own roles are not judged.
 
 mod accepted;
+mod grown;
 mod grants;
 mod names;
 mod usage;
@@ -17,10 +18,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::accepted::Accepted;
+pub(super) use self::grown::list;
 pub(super) use self::usage::conflict;
 use super::Place;
 use crate::model::error::{Error, Result};
 use crate::resolver::moment::Moment;
+use crate::resolver::snapshot::Snapshot;
 
 /// Something in a tenant that probably nobody wants, or that another catalog would change.
 ///
@@ -233,6 +236,8 @@ codes! {
     CaseVariants = "case_variants", Warning, "rename one of them; two keys of one person can be merged";
     /// Two names look alike.
     ConfusableNames = "confusable_names", Warning, "rename one of them; two keys of one person can be merged";
+    /// A granted pattern matches a permission that it did not match in an earlier state. See [`Lint::since`].
+    PatternHasGrown = "pattern_has_grown", Warning, "accept it, or grant a narrower pattern";
     /// A slug of an entry that goes, or had it until now, would name another entry.
     SlugReused = "slug_reused", Error, "give the new entry another slug";
     /// A permission would go from the catalog.
@@ -326,11 +331,11 @@ impl Moment<'_> {
     /// O(roles, groups and their relations) for roles and groups, one match for each pattern and each permission that begins
     /// with its literal prefix, and one hash of each name. Of users, the names are read, and the permissions of those who have
     /// the rarest permission. Inclusions are compared with at most 100 roles above each; beyond that they are not judged.
-    /// Findings are not collected. Memory: a bit for each role and group, and about 16 bytes for each name of one kind while
-    /// these are compared.
+    /// Findings are not collected. Memory: a few bits for each role, group and user, and at most 12 bytes for each name of one
+    /// kind while these are compared.
     pub fn lint(&self) -> Lint<'_> {
         let rules: &'static [Rule] = if self.unavailable().is_none() { RULES } else { &[] };
-        Lint { findings: Box::new(rules.iter().flat_map(|rule| rule(self))) }
+        Lint { moment: self, findings: Box::new(rules.iter().flat_map(|rule| rule(self))) }
     }
 }
 
@@ -365,7 +370,45 @@ const RULES: &[Rule] = &[
 /// ```
 #[must_use = "iterators do nothing unless they are read"]
 pub struct Lint<'m> {
-    findings: Box<dyn Iterator<Item = Finding> + 'm>,
+    moment: &'m Moment<'m>,
+    findings: Findings<'m>,
+}
+
+impl<'m> Lint<'m> {
+    /// Adds the granted patterns that match a permission which they did not match in an earlier state of the tenant. A new
+    /// permission is given to all who have such a pattern, and nobody has granted it to them.
+    ///
+    /// The state is that of the last review: a snapshot that was kept, [`Tenant::as_of`](crate::Tenant::as_of), or an
+    /// imported document with the ids of the tenant. Roles and permissions are matched by id. A pattern that the role
+    /// did not grant then is not reported.
+    ///
+    /// ```
+    /// use rolecall::review::Code;
+    ///
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| {
+    /// #     tx.create_permission("posts:read")?;
+    /// #     tx.create_role("editor")?.grant("posts:*")?;
+    /// #     tx.create_user("alice")?.assign("editor")?.done()
+    /// # })?;
+    /// let reviewed = acme.snapshot();
+    /// acme.update(|tx| tx.create_permission("posts:delete")?.done())?;
+    ///
+    /// let now = acme.now();
+    /// let grown = now.lint().since(&reviewed).find(|finding| finding.code == Code::PatternHasGrown);
+    /// let expected = "pattern_has_grown: role `editor` grants `posts:*`, which now also matches `posts:delete`";
+    /// assert_eq!(grown.unwrap().to_string(), expected);
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// Two matches for each different pattern and each permission that begins with its literal prefix.
+    pub fn since(mut self, earlier: &'m Snapshot) -> Self {
+        if self.moment.unavailable().is_none() {
+            self.findings = Box::new(self.findings.chain(grown::patterns_that_have_grown(self.moment, earlier)));
+        }
+        self
+    }
 }
 
 impl Iterator for Lint<'_> {

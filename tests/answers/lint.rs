@@ -146,6 +146,54 @@ fn names_of_every_kind_are_compared_and_read() {
     );
 }
 
+/// A state alone does not know what a pattern matched before.
+#[test]
+fn a_pattern_has_grown_if_it_matches_what_it_did_not_match_in_an_earlier_state() {
+    let acme = acme(|tx| {
+        for slug in ["posts:read", "drafts:read", "billing:pay"] {
+            tx.create_permission(slug)?;
+        }
+        tx.create_role("editor")?.grant("posts:*")?;
+        tx.create_role("author")?.grant("posts:*")?.grant("drafts:*")?;
+        tx.create_user("alice")?.assign("editor")?.assign("author")?.done()
+    });
+    let reviewed = acme.snapshot();
+    let grown = |earlier: &rolecall::Snapshot| -> Vec<String> {
+        let grown = acme.now().lint().since(earlier).map(|finding| finding.to_string()).collect::<Vec<_>>();
+        grown.into_iter().filter(|text| text.starts_with("pattern_has_grown")).collect()
+    };
+    assert_eq!(grown(&reviewed), [""; 0]);
+    acme.update(|tx| {
+        // One is new, one has another slug, and one goes and comes back with another id.
+        tx.create_permission("posts:write")?;
+        tx.create_permission("billing:refund")?;
+        tx.permission("drafts:read")?.set_slug("posts:draft")?;
+        tx.delete_permission("posts:read")?;
+        tx.create_permission("posts:read")?;
+        // These are decisions of somebody, and not a pattern that has grown.
+        tx.role("editor")?.grant("billing:*")?.revoke("posts:*")?;
+        tx.create_role("new")?.grant("posts:*")?.done()
+    })
+    .unwrap();
+    let message = "pattern_has_grown: role `author` grants `posts:*`, which now also matches `posts:draft`, `posts:read`, \
+                   `posts:write`";
+    assert_eq!(grown(&reviewed), [message]);
+    assert_eq!(grown(&acme.snapshot()), [""; 0]);
+    let elsewhere = self::acme(|tx| tx.create_role("author")?.grant("posts:*")?.done());
+    assert_eq!(grown(&elsewhere.snapshot()), [""; 0], "another tenant has other roles");
+    let accepted: Accepted = "pattern_has_grown\trole\tauthor\tgrant\tposts:*".parse().unwrap();
+    assert!(!acme.now().lint().since(&reviewed).any(|f| f.code == Code::PatternHasGrown && !accepted.accepts(&f)));
+    acme.close().unwrap();
+    assert_eq!(acme.now().lint().since(&reviewed).count(), 0);
+}
+
+/// So many that some of them share a part of their hash.
+#[test]
+fn names_that_differ_are_not_called_alike() {
+    let acme = acme(|tx| (0..1_000).try_for_each(|n| tx.create_user(&format!("{n}"))?.done()));
+    assert_eq!(found(&acme), [""; 0]);
+}
+
 fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
     Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
 }

@@ -7,6 +7,7 @@
 mod mutate;
 mod targets;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -18,16 +19,63 @@ use self::targets::{pattern, transactions};
 
 struct Target {
     name: &'static str,
-    run: fn(&[u8]),
+    /// Returns why something was refused.
+    run: fn(&[u8]) -> BTreeSet<String>,
+    /// Every reason for which the corpus must be refused somewhere.
+    reasons: &'static [&'static str],
     /// The texts that mutations insert.
     words: &'static [&'static str],
 }
 
 const TARGETS: &[Target] = &[
-    Target { name: "pattern", run: pattern::run, words: &["*", "**", "a", "ab", ":", "/", "\n", "é", "*a*b"] },
-    Target { name: "transactions", run: transactions::run, words: &["\0", "\u{1}", "\u{1c}\u{2}", "\u{8}\u{4}"] },
+    Target {
+        name: "pattern",
+        run: |bytes| {
+            pattern::run(bytes);
+            BTreeSet::new()
+        },
+        reasons: &[],
+        words: &["*", "**", "a", "ab", ":", "/", "\n", "é", "*a*b"],
+    },
+    Target { name: "transactions", run: transactions::run, reasons: REASONS, words: CALLS },
     #[cfg(feature = "json")]
-    Target { name: "document", run: document::run, words: WORDS },
+    Target {
+        name: "document",
+        run: |bytes| {
+            document::run(bytes);
+            BTreeSet::new()
+        },
+        reasons: &[],
+        words: WORDS,
+    },
+];
+
+/// Why plans are refused, and what a guard refuses: everything that its oracle must foresee.
+const REASONS: &[&str] = &[
+    "separation_of_duties",
+    "assertion_failed",
+    "escalation",
+    "permission",
+    "pattern",
+    "looser_separation",
+    "looser_assertion",
+];
+
+/// Bytes, and whole calls about separations and assertions, which need one another.
+const CALLS: &[&str] = &[
+    "\0",
+    "\u{1}",
+    "\u{1c}\u{2}",
+    "\u{8}\u{4}",
+    "3\0\u{6}\u{4}",
+    "4\0\u{8}\u{4}",
+    "5\0\u{1}\u{4}",
+    "6\0\0\u{4}",
+    "7\0\0\u{4}",
+    "7\u{2}\0\u{4}",
+    "8\0\u{1}\u{4}",
+    "9\0\0\u{4}",
+    ";\0\0\u{4}",
 ];
 
 #[cfg(feature = "json")]
@@ -69,27 +117,28 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
 }
 
 /// Runs a target. Prints the bytes if it fails.
-fn run(target: &Target, bytes: &[u8]) {
-    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))) {
+fn run(target: &Target, bytes: &[u8]) -> BTreeSet<String> {
+    panic::catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).unwrap_or_else(|panic| {
         println!("{} on b\"{}\"", target.name, bytes.escape_ascii());
-        panic::resume_unwind(panic);
-    }
+        panic::resume_unwind(panic)
+    })
 }
 
 fn mutations(seed: u64, of_each: usize) {
     for target in TARGETS {
         let (corpus, mut random) = (corpus(target), Random(seed));
         for _ in 0..of_each {
-            run(target, &random.mutant(&corpus, target.words));
+            drop(run(target, &random.mutant(&corpus, target.words)));
         }
     }
 }
 
 #[test]
-fn the_corpus_passes() {
+fn the_corpus_passes_and_is_refused_for_every_reason() {
     for target in TARGETS {
-        for bytes in corpus(target) {
-            run(target, &bytes);
+        let found: BTreeSet<String> = corpus(target).iter().flat_map(|bytes| run(target, bytes)).collect();
+        for reason in target.reasons {
+            assert!(found.contains(*reason), "nothing is refused because of {reason}: {found:?}");
         }
     }
 }

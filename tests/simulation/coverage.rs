@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The situations that must be reached, and in how many of a thousand seeds at least.
-pub(crate) const WANTED: [(&str, u64); 42] = [
+pub(crate) const WANTED: [(&str, u64); 43] = [
     ("a tenant in doubt", 400),
     ("resolved as committed", 290),
     ("resolved as aborted", 230),
@@ -35,6 +35,7 @@ pub(crate) const WANTED: [(&str, u64); 42] = [
     ("unavailable", 210),
     ("a plan committed", 20),
     ("a plan refused as stale", 110),
+    ("a plan refused by a separation or an assertion", 40),
     ("closed while in doubt", 150),
     ("opened with a commit still in doubt", 70),
     ("an in doubt tenant that nobody holds", 10),

@@ -47,8 +47,9 @@ impl World {
             Edit::Rename(slug),
             Edit::Delete,
             Edit::AssignExisting(user),
+            Edit::AssignTwo(user, slug),
         ];
-        let edit = edits[self.chance.weighted(&[8, 8, 6, 1, 2, 1, 3])];
+        let edit = edits[self.chance.weighted(&[8, 8, 6, 1, 2, 1, 3, 1])];
         // A tenant in doubt is closed or dropped more often, so that the commit in doubt outlives the session.
         let in_doubt = tenant.in_doubt().is_some();
         let (close, let_go) = if in_doubt { (20, 15) } else { (2, 1) };

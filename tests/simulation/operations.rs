@@ -8,7 +8,7 @@ use std::task::Poll;
 use rolecall::assertions::Assertion;
 use rolecall::records::{Granted, Record, Revision, RoleId, TenantId, TenantSlug};
 use rolecall::store::{Store, StoreError};
-use rolecall::{Authorizer, Plan, Result, Tenant, Tx, authorizer::Updated};
+use rolecall::{Authorizer, ErrorKind, Plan, Result, Tenant, Tx, authorizer::Updated};
 
 use crate::network::Line;
 use crate::server::{Records, tenant};
@@ -16,7 +16,8 @@ use crate::server::{Records, tenant};
 pub(crate) const SLUGS: [&str; 2] = ["acme", "globex"];
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 pub(crate) const ROLE: &str = "editor";
-const OTHER_ROLE: &str = "reviewer";
+/// Nobody may have one of these together with the role: a separation and a binding assertion keep them apart.
+const OTHER_ROLES: [&str; 2] = ["reviewer", "auditor"];
 pub(crate) const PERMISSION: &str = "posts:write";
 
 /// The edit of an update.
@@ -26,6 +27,8 @@ pub(crate) enum Edit {
     Assign(usize),
     /// Gives the role to a user if both exist, and fails otherwise.
     AssignExisting(usize),
+    /// Gives a user the role and another one, which is refused if the roles exist.
+    AssignTwo(usize, usize),
     /// Takes the role from a user: a revocation.
     Unassign(usize),
     /// Creates a user that no other operation creates, so it always has an effect.
@@ -103,6 +106,15 @@ pub(crate) enum OpKind {
     Follow,
 }
 
+impl OpKind {
+    pub(crate) fn edit(self) -> Option<Edit> {
+        match self {
+            Self::Update(edit) | Self::Commit(edit) | Self::Stage(edit, _) => Some(edit),
+            _ => None,
+        }
+    }
+}
+
 pub(crate) type Running = Pin<Box<dyn Future<Output = Answer>>>;
 
 pub(crate) fn name(op: usize) -> String {
@@ -121,15 +133,17 @@ impl Edit {
                 if tx.role(ROLE).is_err() {
                     tx.create_permission(PERMISSION)?;
                     tx.create_role(ROLE)?.grant(PERMISSION)?;
-                    // No operation gives the other role to anybody, so nothing is refused.
-                    tx.create_role(OTHER_ROLE)?;
-                    tx.create_separation("four-eyes", 1, [ROLE, OTHER_ROLE])?;
-                    let apart = Assertion::separate([ROLE, OTHER_ROLE]);
+                    OTHER_ROLES.iter().try_for_each(|role| tx.create_role(role)?.done())?;
+                    tx.create_separation("four-eyes", 1, [ROLE, OTHER_ROLES[0]])?;
+                    let apart = Assertion::separate([ROLE, OTHER_ROLES[1]]);
                     tx.create_assertion("apart", &apart)?.set_binding(true)?;
                 }
                 tx.ensure_user(USERS[user])?.assign(ROLE)?.done()
             }
             Self::AssignExisting(user) => tx.user(USERS[user])?.assign(ROLE)?.done(),
+            Self::AssignTwo(user, other) => {
+                tx.ensure_user(USERS[user])?.assign(ROLE)?.assign(OTHER_ROLES[other])?.done()
+            }
             Self::Unassign(user) => match (tx.user(USERS[user]), tx.role(ROLE)) {
                 (Ok(user), Ok(_)) => user.unassign(ROLE)?.done(),
                 _ => Ok(()),
@@ -147,11 +161,17 @@ impl Edit {
             Self::Assign(user) | Self::AssignExisting(user) => holds_role(records, USERS[user]),
             Self::Unassign(user) => !holds_role(records, USERS[user]),
             Self::Unique => user_is_there(records, &name(op)),
+            Self::AssignTwo(..) => false,
             Self::Nothing => true,
             Self::Rename(slug) => tenant(records).is_some_and(|tenant| tenant.slug.as_str() == SLUGS[slug]),
             Self::Delete => tenant(records).is_none(),
         }
     }
+}
+
+/// Why the other role is refused to those who have the role.
+pub(crate) fn refusal(other: usize) -> ErrorKind {
+    if other == 0 { ErrorKind::SeparationOfDuties } else { ErrorKind::AssertionFailed }
 }
 
 /// Whether this user or the role is missing.

@@ -7,7 +7,7 @@ use rolecall::{
 };
 
 use crate::history::Instant;
-use crate::operations::{Answer, Edit, Ending, OpKind, SLUGS, is_missing, slug};
+use crate::operations::{Answer, Edit, Ending, OpKind, SLUGS, is_missing, refusal, slug};
 use crate::process::Known;
 use crate::world::{Checked, Task, World};
 
@@ -131,6 +131,13 @@ impl World {
                 self.coverage.met("a stage that was not committed");
             }
             ErrorKind::NotFound => self.not_found(task, tenant, error)?,
+            ErrorKind::SeparationOfDuties | ErrorKind::AssertionFailed => {
+                let edit = task.kind.edit();
+                let is_meant = matches!(edit, Some(Edit::AssignTwo(_, other)) if refusal(other) == error.kind());
+                must!(is_meant, "op-{} ({edit:?}) is refused: {:?}", task.op, error.kind());
+                must!(task.sent.is_empty(), "op-{} is refused, and it has sent a commit", task.op);
+                self.coverage.met("a plan refused by a separation or an assertion");
+            }
             ErrorKind::Blocked => {
                 let Some(id) = error.commit() else { return Err("blocked without a commit id".into()) };
                 self.coverage.met("blocked by a commit in doubt");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use rolecall::store::{Base, Commit, MemoryStore, Since, Store, StoreError};
-use rolecall::{Authorizer, Error, ErrorKind, Reason, Tenant, authorizer::Outcome};
+use rolecall::{Authorizer, Error, ErrorKind, Reason, Tenant, Tx, assertions::Assertion, authorizer::Outcome};
 
 use crate::runtime::Slow;
 
@@ -185,6 +185,37 @@ fn a_dropped_stage_that_was_committed_is_found() {
         acme.refresh().await.unwrap();
         assert_eq!(acme.outcome(commit), Some(Outcome::Committed(revision)));
         assert_eq!((acme.now().unavailable(), acme.check("alice", "posts:write")), (None, false));
+    });
+}
+
+#[test]
+fn a_stage_that_gives_too_much_is_refused_and_blocks_nobody() {
+    let (_, acme) = acme(Duration::from_millis(30));
+    let restrict = acme.update(|tx| {
+        tx.create_permission("posts:review")?;
+        tx.create_role("reviewer")?.grant("posts:review")?;
+        tx.create_separation("four-eyes", 1, ["editor", "reviewer"])?;
+        tx.create_user("bob")?;
+        let expected = Assertion::only("posts:write").with_users(["alice"]);
+        tx.create_assertion("only-alice", &expected)?.set_binding(true)?.done()
+    });
+    block_on(restrict).unwrap();
+    type Edit = fn(&Tx) -> rolecall::Result<()>;
+    let plans: [(ErrorKind, Edit); 3] = [
+        (ErrorKind::Escalation, |tx| tx.set_guard("alice").user("bob")?.assign("reviewer")?.done()),
+        (ErrorKind::SeparationOfDuties, |tx| tx.user("alice")?.assign("reviewer")?.done()),
+        (ErrorKind::AssertionFailed, |tx| tx.user("bob")?.assign("editor")?.done()),
+    ];
+    block_on(async {
+        for (kind, calls) in plans {
+            let before = acme.revision();
+            let error = acme.stage(calls).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+            assert_eq!((acme.in_doubt(), acme.now().unavailable()), (None, None));
+            assert_eq!((acme.refresh().await.unwrap(), acme.revision()), (before, before));
+            let updated = acme.update(|tx| tx.create_user(kind.code())?.done()).await.unwrap();
+            assert_eq!(updated.revision, before.next(), "the turn was passed on");
+        }
     });
 }
 

@@ -31,7 +31,7 @@ const MOST_EQUAL: usize = 8;
 const SEVERAL: usize = 2;
 
 /// The roles of the tenant, by slug, with their numbers.
-fn own_roles(state: &State) -> impl Iterator<Item = (u32, &RoleRow)> {
+pub(super) fn own_roles(state: &State) -> impl Iterator<Item = (u32, &RoleRow)> {
     let rows = state.roles.sorted().filter_map(|n| Some((n, state.roles.row(n)?)));
     rows.filter(|(_, row)| row.origin == Origin::Tenant)
 }

@@ -6,7 +6,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 
 use super::{Code, Finding, Findings};
 use crate::model::error::{Quoted, is_hidden};
@@ -115,14 +115,16 @@ fn in_table<R: Row>(
     of: fn(&str) -> String,
     is_meant: fn(&str, &str) -> bool,
 ) -> impl Iterator<Item = Finding> {
-    // Only hashes and numbers are kept, not the texts. A hash that two forms share is resolved by the texts.
-    let (hasher, mut by_hash) = (RandomState::new(), HashMap::<u64, u32>::new());
+    // Only numbers are kept, and there is room for all of them, so no name is hashed again.
+    let (hasher, mut first_of) = (RandomState::new(), HashTable::<u32>::with_capacity(table.len()));
     table.sorted().filter_map(move |number| {
         let row = table.row(number)?;
         let name = row.name();
         let form = of(name);
-        let first = *by_hash.entry(hasher.hash_one(&form)).or_insert(number);
-        let other = table.row(first).filter(|other| first != number && of(other.name()) == form)?;
+        let is_same = |other: &u32| table.row(*other).is_some_and(|other| of(other.name()) == form);
+        let rehash = |other: &u32| table.row(*other).map_or(0, |other| hasher.hash_one(of(other.name())));
+        let first = *first_of.entry(hasher.hash_one(&form), is_same, rehash).or_insert(number).get();
+        let other = table.row(first).filter(|_| first != number)?;
         // Both are the catalog's: no administrator of the tenant can mend it. Or both have one slug, which is a conflict.
         let is_ours = row.origin() == Origin::Tenant || other.origin() == Origin::Tenant;
         if !is_ours || other.name() == name || !is_meant(name, other.name()) {

@@ -13,10 +13,7 @@ use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Origin, Row};
 use crate::review::Place;
-use crate::review::lint::{Code, Finding};
-
-/// The most permissions that a sentence lists.
-const MOST_LISTED: usize = 10;
+use crate::review::lint::{Code, Finding, list};
 
 /// Whether something gives less or more than before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,12 +64,6 @@ fn shown(reconciliation: &Reconciliation, row: &PermissionRow) -> String {
         [Some(before), _] if before.name() != row.name() => format!("{slug} (now {})", Quoted(before.name())),
         _ => slug.to_string(),
     }
-}
-
-fn list(texts: &[String]) -> String {
-    let (shown, more) = (texts.get(..MOST_LISTED).unwrap_or(texts), texts.len().saturating_sub(MOST_LISTED));
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", shown.join(", "))
 }
 
 pub(super) fn roles_changed(reconciliation: &Reconciliation) -> Findings<'_> {

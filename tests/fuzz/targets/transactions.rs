@@ -7,6 +7,7 @@
 mod calls;
 mod reviews;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall::blocking::{Authorizer, Tenant};
@@ -16,17 +17,20 @@ use rolecall::records::{Record, RecordKey, Slug, UserKey, UserRecord};
 use rolecall::reference::Model;
 use rolecall::review::Severity;
 use rolecall::store::{MemoryStore, Store};
-use rolecall::{ErrorKind, PageRequest, Plan, Snapshot, Timestamp, Tx};
+use rolecall::{Error, ErrorKind, PageRequest, Plan, Snapshot, Timestamp, Tx};
 use uuid::Uuid;
 
 use self::calls::{Call, GROUPS, INSTANTS, ROLES};
 use super::catalogs;
 
-pub(crate) fn run(bytes: &[u8]) {
+/// Returns why plans were refused: the code of each error, and of a guard the kinds of rights that the actor
+/// lacks.
+pub(crate) fn run(bytes: &[u8]) -> BTreeSet<String> {
     let world = World::new();
     for calls in calls::transactions(bytes) {
         world.step(&calls);
     }
+    world.refusals.into_inner()
 }
 
 struct World {
@@ -34,6 +38,7 @@ struct World {
     tenant: Tenant,
     /// The tenant in another process, which refreshes.
     follower: Tenant,
+    refusals: RefCell<BTreeSet<String>>,
 }
 
 fn at(secs: i64) -> Timestamp {
@@ -51,7 +56,12 @@ impl World {
         let tenant = open(&store, &catalogs::first()).create_tenant("t", "T").expect("the slug is free");
         tenant.update(calls::populate).expect("the names are free");
         let follower = open(&store, &catalogs::first()).tenant("t").expect("the tenant exists");
-        Self { store, tenant, follower }
+        Self { store, tenant, follower, refusals: RefCell::default() }
+    }
+
+    fn note(&self, error: &Error) {
+        let rights = error.missing_rights().iter().map(|missing| missing.kind.to_string());
+        self.refusals.borrow_mut().extend(rights.chain([error.kind().to_string()]));
     }
 
     fn step(&self, calls: &[Call]) {
@@ -68,6 +78,7 @@ impl World {
             Ok(((), plan)) => plan,
             // The plan breaks a separation (R14), or a binding assertion fails after it (R17).
             Err(error) => {
+                self.note(&error);
                 match error.kind() {
                     ErrorKind::SeparationOfDuties => {
                         let violation = error.separation().expect("the error has it");
@@ -129,7 +140,8 @@ impl World {
         assert_eq!(listed, [reserved.count(); 2]);
     }
 
-    /// A guard refuses the transaction exactly if the reference model finds a gain that the actor lacks (R13).
+    /// A guard refuses the transaction exactly if the reference model finds a gain that the actor lacks, or a separation or a
+    /// binding assertion that is loosened (R13).
     fn guards_are_right(&self, plan: &Plan, makes: impl Fn(&Tx) -> rolecall::Result<()>) {
         let records = self.records();
         let mut after: BTreeMap<RecordKey, Record> =
@@ -145,10 +157,15 @@ impl World {
         let after: Vec<Record> = after.into_values().collect();
         let catalog = catalogs::first();
         let (before, after) = (Model::new(&records, &catalog), Model::new(&after, &catalog));
+        let loosened = (before.loosened(&after), before.weakened(&after));
+        let is_loosened = !loosened.0.is_empty() || !loosened.1.is_empty();
         for actor in before.users() {
             let gains = INSTANTS.map(at).map(|instant| before.escalations(&after, actor.id, instant));
             let guarded = self.tenant.plan(|tx| makes(tx.set_guard(actor.id)));
-            assert_eq!(guarded.is_err(), gains.iter().any(|gains| !gains.is_empty()), "{actor:?}: {gains:?}");
+            let is_refused = is_loosened || gains.iter().any(|gains| !gains.is_empty());
+            let found = guarded.as_ref().err().inspect(|error| self.note(error)).map(Error::kind);
+            let expected = is_refused.then_some(ErrorKind::Escalation);
+            assert_eq!(found, expected, "{actor:?}: {gains:?}, {loosened:?}");
         }
     }
 

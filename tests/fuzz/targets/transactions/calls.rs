@@ -89,7 +89,7 @@ impl Call {
         let (in_group, other_role, grant, name) =
             (pick(&GROUPS, b), pick(&ROLES, b), pick(&GRANTS, b), pick(&NAMES, b));
         let window = self.window()?;
-        match method % 61 {
+        match method % 62 {
             0 => tx.create_user(user)?.done(),
             1 => tx.create_group(group)?.done(),
             2 => tx.create_role(role)?.done(),
@@ -136,7 +136,10 @@ impl Call {
             49 => tx.user(user)?.set_roles([other_role, pick(&ROLES, b / 6)]).map(drop),
             50 => tx.merge_users(user, pick(&USERS, b)).map(drop),
             51 => tx.create_separation(pick(&SEPARATIONS, a), 1, [other_role, pick(&ROLES, b / 6)])?.done(),
-            52 => tx.separation(pick(&SEPARATIONS, a))?.set_roles([other_role, pick(&ROLES, b / 6)])?.done(),
+            52 => {
+                let roles = [other_role, pick(&ROLES, b / 6), pick(&ROLES, a / 2)];
+                tx.separation(pick(&SEPARATIONS, a))?.set_roles(roles)?.done()
+            }
             53 => tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?.done(),
             54 => tx.delete_separation(pick(&SEPARATIONS, a)),
             55 => tx.create_assertion(pick(&ASSERTIONS, a), &asserted(a, b))?.set_binding(b % 2 == 0)?.done(),
@@ -144,7 +147,8 @@ impl Call {
             57 => tx.assertion(pick(&ASSERTIONS, a))?.set_expected(&asserted(a, b))?.done(),
             58 => tx.assertion(pick(&ASSERTIONS, a))?.set_slug(pick(&ASSERTIONS, b))?.done(),
             59 => tx.delete_assertion(pick(&ASSERTIONS, a)),
-            _ => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
+            60 => tx.group(group)?.set_external_id((b % 3 > 0).then_some(name))?.done(),
+            _ => tx.separation(pick(&SEPARATIONS, a))?.set_at_most(1 + u32::from(b % 2))?.done(),
         }
     }
 }

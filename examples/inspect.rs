@@ -55,9 +55,10 @@ has `renamed_from`, the list of its earlier slugs, oldest first. Commands:
   test [ASSERTIONS]          checks the separations and assertions in FILE, and those in a file of assertions, and lists what
                              breaks them; exit status 1 if anything does
   report                     lists who has which permission, from when until when, and through what, as CSV
-  lint [--accept FILE]       lists what is unused, covered, expired or easy to mistake for something else, except what a line
-                             of the file accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there
-                             is an error";
+  lint [--since EARLIER] [--accept FILE]
+                             lists what is unused, covered, expired or easy to mistake for something else, and with --since
+                             the patterns that match more than in the document EARLIER; not what a line of FILE accepts: a
+                             code, or a printed line; exit status 1 if there is a warning, 3 if there is an error";
 
 /// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;
@@ -87,11 +88,13 @@ struct Arguments {
     at: Option<Timestamp>,
     catalog: Option<PathBuf>,
     accept: Option<PathBuf>,
+    since: Option<PathBuf>,
 }
 
 impl Arguments {
     fn parse(args: Vec<OsString>) -> Result<Self, Failure> {
-        let (mut words, mut at, mut catalog, mut accept) = (Vec::new(), None, None, None);
+        let (mut words, mut at) = (Vec::new(), None);
+        let mut files = [("--catalog", None), ("--accept", None), ("--since", None)];
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             if arg == "--at" {
@@ -100,15 +103,10 @@ impl Arguments {
                 if at.replace(instant).is_some() {
                     return Err(format!("--at: expected one instant\n\n{USAGE}"));
                 }
-            } else if arg == "--catalog" {
-                let file = args.next().ok_or_else(|| format!("--catalog: expected a file\n\n{USAGE}"))?;
-                if catalog.replace(PathBuf::from(file)).is_some() {
-                    return Err(format!("--catalog: expected one file\n\n{USAGE}"));
-                }
-            } else if arg == "--accept" {
-                let file = args.next().ok_or_else(|| format!("--accept: expected a file\n\n{USAGE}"))?;
-                if accept.replace(PathBuf::from(file)).is_some() {
-                    return Err(format!("--accept: expected one file\n\n{USAGE}"));
+            } else if let Some((name, value)) = files.iter_mut().find(|(name, _)| arg == *name) {
+                let file = args.next().ok_or_else(|| format!("{name}: expected a file\n\n{USAGE}"))?;
+                if value.replace(PathBuf::from(file)).is_some() {
+                    return Err(format!("{name}: expected one file\n\n{USAGE}"));
                 }
             } else {
                 words.push(arg);
@@ -118,7 +116,8 @@ impl Arguments {
         let file = words.next().map(PathBuf::from).ok_or(USAGE)?;
         let text =
             |word: OsString| word.into_string().map_err(|word| format!("expected UTF-8: {}", word.to_string_lossy()));
-        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog, accept })
+        let [(_, catalog), (_, accept), (_, since)] = files;
+        Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog, accept, since })
     }
 }
 
@@ -152,18 +151,23 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
     if arguments.accept.is_some() && !matches!(question, Question::Lint | Question::Catalog(_)) {
         return Err(format!("--accept: expected the command `lint` or `catalog`\n\n{USAGE}"));
     }
+    if arguments.since.is_some() && !matches!(question, Question::Lint) {
+        return Err(format!("--since: expected the command `lint`\n\n{USAGE}"));
+    }
     let accepted = arguments.accept.as_deref().map_or_else(|| Ok(Accepted::default()), accepted)?;
 
     let present = arguments.catalog.as_deref().map(catalog).transpose()?;
     let tenant = load(present.as_ref(), &arguments.file)?;
     let other = match question {
-        Question::Diff(file) | Question::Replay { other: file, .. } => Some(load(present.as_ref(), file)?),
-        _ => None,
+        Question::Diff(file) | Question::Replay { other: file, .. } => Some(file),
+        _ => arguments.since.as_deref(),
     };
+    let other = other.map(|file| load(present.as_ref(), file)).transpose()?;
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));
     match (question, other) {
-        (Question::Lint, _) => findings(moment.lint(), &accepted, out),
+        (Question::Lint, Some(earlier)) => findings(moment.lint().since(&earlier.snapshot()), &accepted, out),
+        (Question::Lint, None) => findings(moment.lint(), &accepted, out),
         (Question::Catalog(next), _) => reconcile(&moment, &catalog(next)?, &accepted, out),
         (Question::Diff(_), Some(other)) => diff(&moment, &other.snapshot(), out).map(|yes| u8::from(!yes)),
         (Question::Replay { log, .. }, Some(other)) => {

@@ -395,7 +395,20 @@ fn findings_are_listed_unless_they_are_accepted() {
     assert_eq!(ask(&["lint", "--accept", name]), (0, String::new()));
     std::fs::write(&file, "redundant_inclusion\n").unwrap();
     assert_eq!(ask(&["lint", "--accept", name]).1.lines().count() + 1, out.lines().count());
+    std::fs::remove_file(&file).unwrap();
+
+    // A permission that a pattern matches has come since. Entities are matched by id.
+    let reader = r#"{"format": 1, "tenant": {"slug": "acme"}, "roles": [{"slug": "reader", "id": "11111111-1111-4111-8111-111111111111", "permissions": ["posts:*"]}]"#;
+    std::fs::write(&file, format!("{reader}}}")).unwrap();
+    let later = file.with_extension("json");
+    std::fs::write(&later, format!("{reader}, \"permissions\": [\"posts:read\"]}}")).unwrap();
+    let (status, out, errors) = run(&[later.to_str().unwrap(), "lint", "--since", name]);
+    assert_eq!((status, errors.as_str()), (1, ""));
+    let grown = "role `reader` grants `posts:*`, which now also matches `posts:read`";
+    assert!(out.lines().any(|line| line.starts_with("pattern_has_grown\t") && line.contains(grown)), "{out}");
+    assert!(!run(&[later.to_str().unwrap(), "lint"]).1.contains("pattern_has_grown"));
     std::fs::remove_file(file).unwrap();
+    std::fs::remove_file(later).unwrap();
 }
 
 #[test]
@@ -423,6 +436,8 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "matrix", "--at", AT[1], "--at", AT[1]], "--at: expected one instant"),
         (&[ACME, "matrix", "--accept", EXPECTED], "--accept: expected the command `lint` or `catalog`"),
         (&[ACME, "lint", "--accept"], "--accept: expected a file"),
+        (&[ACME, "matrix", "--since", ACME], "--since: expected the command `lint`"),
+        (&[ACME, "lint", "--since", "no-such-file"], "no-such-file: "),
         (&[ACME, "lint", "--accept", "no-such-file"], "no-such-file: "),
         (&[ACME, "lint", "--accept", EXPECTED], "invalid code of a finding `user,permission,allowed`"),
         (&[ACME, "matrix", "--catalog"], "--catalog: expected a file"),

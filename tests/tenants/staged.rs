@@ -188,7 +188,7 @@ fn a_dropped_stage_that_was_committed_is_found() {
     });
 }
 
-/// It conflicts with whoever makes it have an effect.
+/// It conflicts with a commit that gives it an effect.
 #[test]
 fn a_stage_without_effect_is_an_empty_commit() {
     let (store, acme) = acme(LONG);

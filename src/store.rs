@@ -158,7 +158,7 @@ pub trait Sink: Send {
 /// }
 /// assert!(pushed(Err(Stop)).is_err());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stop;
 
 impl Sink for Vec<Record> {
@@ -262,7 +262,7 @@ pub struct TenantSummary {
 /// }
 /// assert!(!must_load(&Since::Commits(Vec::new())));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
     /// The commits after the position, in order; none if the position is the latest.
     Commits(Vec<StoredCommit>),
@@ -347,26 +347,55 @@ pub enum StoreError {
 
 impl StoreError {
     /// Returns [`TooLarge`](Self::TooLarge) with a message or an error as its cause.
+    ///
+    /// ```
+    /// # use rolecall::store::StoreError;
+    /// assert_eq!(StoreError::too_large("20 MB, at most 16").to_string(), "too large: 20 MB, at most 16");
+    /// ```
     pub fn too_large(cause: impl Into<Cause>) -> Self {
         Self::TooLarge(cause.into())
     }
 
     /// Returns [`UnsupportedRecord`](Self::UnsupportedRecord) with a message or an error as its cause.
+    ///
+    /// ```
+    /// # use rolecall::store::StoreError;
+    /// let unsupported = |ordinal: u8| StoreError::unsupported_record(format!("kind {ordinal}, of a later release"));
+    /// assert_eq!(unsupported(200).to_string(), "unsupported record: kind 200, of a later release");
+    /// ```
     pub fn unsupported_record(cause: impl Into<Cause>) -> Self {
         Self::UnsupportedRecord(cause.into())
     }
 
     /// Returns [`Corrupt`](Self::Corrupt) with a message or an error as its cause.
+    ///
+    /// ```
+    /// # use rolecall::store::StoreError;
+    /// let bytes = [0xff];
+    /// let error = std::str::from_utf8(&bytes).map_err(StoreError::corrupt).unwrap_err();
+    /// assert!(matches!(error, StoreError::Corrupt(cause) if cause.is::<std::str::Utf8Error>()));
+    /// ```
     pub fn corrupt(cause: impl Into<Cause>) -> Self {
         Self::Corrupt(cause.into())
     }
 
-    /// Returns [`Unavailable`](Self::Unavailable) with a message or an error as its cause.
+    /// Returns [`Unavailable`](Self::Unavailable) with a message or an error as its cause. A commit was certainly not applied.
+    ///
+    /// ```
+    /// # use rolecall::store::StoreError;
+    /// assert_eq!(StoreError::unavailable("no free connection").to_string(), "unavailable: no free connection");
+    /// ```
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::Unavailable(cause.into())
     }
 
-    /// Returns [`InDoubt`](Self::InDoubt) with a message or an error as its cause.
+    /// Returns [`InDoubt`](Self::InDoubt) with a message or an error as its cause. A commit may have been applied.
+    ///
+    /// ```
+    /// # use rolecall::store::StoreError;
+    /// let error = StoreError::in_doubt("the link broke after COMMIT was sent");
+    /// assert!(matches!(error, StoreError::InDoubt(_)));
+    /// ```
     pub fn in_doubt(cause: impl Into<Cause>) -> Self {
         Self::InDoubt(cause.into())
     }

@@ -204,6 +204,17 @@ fn every_file_starts_with_its_purpose() {
     }
 }
 
+/// It is for someone with five minutes. Figures, recipes and rules have pages of their own.
+#[test]
+fn the_readme_has_at_most_150_lines() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let lines = readme.lines().count();
+    assert!(lines <= 150, "{lines} lines");
+    // Rows of tables cannot be broken.
+    let long = readme.lines().find(|line| !line.starts_with('|') && line.chars().count() > 125);
+    assert_eq!(long, None, "a line to break");
+}
+
 #[test]
 fn a16_no_switch_turns_checking_off() {
     // Features are additive, and none of them changes a decision.

@@ -25,7 +25,20 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Keeps the open tenants of an authorizer up to date with what other processes commit.
 ///
-/// [`Authorizer::follow`] makes one, and has an example. [`run`](Self::run) is the future to spawn.
+/// [`Authorizer::follow`] makes one. [`run`](Self::run) is the future to spawn.
+///
+/// ```
+/// use rolecall::Authorizer;
+/// use rolecall::authorizer::follow::Follower;
+/// use rolecall::store::MemoryStore;
+///
+/// let store = MemoryStore::default();
+/// let authorizer = Authorizer::builder().store(store.clone()).build();
+/// let follower: Follower = authorizer.follow(store.clone()).watch(store);
+/// # let _in_a_runtime = || {
+/// tokio::spawn(follower.run());
+/// # };
+/// ```
 #[must_use = "a follower does nothing before `run` is awaited"]
 pub struct Follower {
     registry: Weak<Registry>,
@@ -68,9 +81,8 @@ impl Authorizer {
     /// ```
     ///
     /// # Consistency
-    /// What another process commits is seen here at most one interval and two calls to the store later, while the store
-    /// answers and the last poll and refresh succeeded; with hints of the store, after one call. A hint that is lost costs one
-    /// interval. *How old an answer can be* in [`docs::consistency`](crate::docs::consistency) has the exceptions.
+    /// This process sees another's commit within one interval and two calls to the store, while the store answers and the last
+    /// poll and refresh succeeded. With hints, it takes one call. A hint that is lost costs one interval. *How old an answer can be* in [`docs::consistency`](crate::docs::consistency) has the exceptions.
     /// [`AuthorizerBuilder::max_staleness`](crate::AuthorizerBuilder::max_staleness) bounds the age of answers while the
     /// store does *not* answer.
     pub fn follow(&self, store: impl Positions) -> Follower {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::Authorizer;
 use crate::resolver::snapshot::Availability;
 
@@ -19,7 +21,7 @@ use crate::resolver::snapshot::Availability;
 /// assert_eq!(metrics.tenants_in_doubt + metrics.tenants_out_of_service, 0);
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Open tenants.

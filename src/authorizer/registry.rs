@@ -8,11 +8,12 @@
 
 mod recency;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use self::recency::Recency;
 use super::creation_queue::CreationQueue;
@@ -22,6 +23,9 @@ use crate::model::clock::Clock;
 use crate::model::records::{TenantId, TenantSlug, Timestamp};
 use crate::resolver::snapshot::session::Session;
 
+/// Slugs come from outside, and tenant ids from a store. The hash is keyed, so nobody can choose names that collide.
+type KeyedMap<K, V> = HashMap<K, V, RandomState>;
+
 pub(crate) struct Registry {
     max_open: usize,
     clock: Arc<dyn Clock>,
@@ -30,10 +34,10 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct Maps {
-    tenants: HashMap<TenantId, TenantEntry>,
+    tenants: KeyedMap<TenantId, TenantEntry>,
     /// Hints, at most one for each tenant. The slug in the tenant's own snapshot is authoritative.
-    slugs: HashMap<TenantSlug, TenantId>,
-    creations: HashMap<TenantSlug, Arc<CreationQueue>>,
+    slugs: KeyedMap<TenantSlug, TenantId>,
+    creations: KeyedMap<TenantSlug, Arc<CreationQueue>>,
     /// The open tenants, by last use.
     recent: Recency,
 }
@@ -259,7 +263,7 @@ impl Maps {
 }
 
 /// Shrinks a map that is three quarters empty, so that its size follows the number of its entries.
-fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+fn shrink<K: Eq + Hash, V>(table: &mut KeyedMap<K, V>) {
     if table.capacity() / 4 > table.len() {
         table.shrink_to(table.len() * 2);
     }

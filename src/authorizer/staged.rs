@@ -115,10 +115,16 @@ impl Tenant {
     ///
     /// The closure runs once, on the latest state of the store. It is not run again if another process commits before the
     /// application does: the application's transaction then fails with a conflict and has to be repeated as a whole.
-    /// A staged transaction without effect is an empty commit, so that it conflicts with whoever makes it have one. It
-    /// is the exception to R11.
+    /// A staged transaction without effect is an empty commit. It conflicts with any commit that would give it an effect. It
+    /// is the exception to R11. [`Staged`] says what ends a stage.
     ///
-    /// [`Staged`] has an example, and says what ends a stage.
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let staged = acme.stage(|tx| tx.create_group("project-7")?.id())?;
+    /// assert!(staged.plan().changes().len() == 1 && acme.now().group("project-7").is_none());
+    /// staged.rolled_back();
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     ///
     /// Neither the creation of a tenant nor its deletion can be staged. [Create](crate::Authorizer::open_or_create) it before
     /// the application's transaction, stage its content in that, and [delete](Tenant::delete) it after the transaction that
@@ -216,7 +222,19 @@ impl<T> Staged<T> {
     /// Give it to one transaction only. If that fails with an error, roll back and call [`rolled_back`](Self::rolled_back):
     /// the commit is not in the store.
     ///
-    /// [`Staged`] has an example.
+    /// ```
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # pollster::block_on(async {
+    /// # let store = std::sync::Arc::new(MemoryStore::default());
+    /// # let authorizer = rolecall::Authorizer::builder().store(store.clone()).build();
+    /// # let acme = authorizer.create_tenant("acme", "Acme").await?;
+    /// let staged = acme.stage(|tx| tx.create_group("project-7")?.done()).await?;
+    /// assert_eq!(staged.commit().changes.len(), 1);
+    /// store.commit(staged.commit()).await?; // with a database: `store.commit_in(&mut transaction, staged.commit())`
+    /// # staged.finish().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn commit(&self) -> Commit<'_> {
         self.held.is_handed_out.store(true, Ordering::Relaxed);
         self.held.pending.as_commit()
@@ -255,7 +273,19 @@ impl<T> Staged<T> {
     /// open can then not be committed any more, or this call waits for its end, as long as the store waits for locks. So end
     /// the transaction first.
     ///
-    /// [`Staged`] has an example.
+    /// ```
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # pollster::block_on(async {
+    /// # let store = std::sync::Arc::new(MemoryStore::default());
+    /// # let authorizer = rolecall::Authorizer::builder().store(store.clone()).build();
+    /// # let acme = authorizer.create_tenant("acme", "Acme").await?;
+    /// let staged = acme.stage(|tx| tx.create_group("project-7")?.done()).await?;
+    /// store.commit(staged.commit()).await?;
+    /// let updated = staged.finish().await?;
+    /// assert_eq!(updated.revision, acme.revision());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Consistency
     /// When it returns, every later question in this process sees the change.
@@ -300,7 +330,13 @@ impl<T> Staged<T> {
     /// [`finish`](Self::finish). If the transaction is committed all the same, its changes appear like those of another
     /// process.
     ///
-    /// The example is in [`Tenant::try_stage`].
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// let staged = acme.stage(|tx| tx.create_user("alice")?.done())?;
+    /// staged.rolled_back();
+    /// assert!(acme.now().user("alice").is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn rolled_back(mut self) {
         self.held.resolved();
     }

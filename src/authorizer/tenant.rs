@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::counters::Counters;
 use super::current_snapshot::CurrentSnapshot;
 use super::runtime::Runtime;
@@ -107,7 +109,8 @@ struct Remembered {
 /// assert_eq!(acme.outcome(commit), None, "it was never in doubt");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was applied, as this revision.
     Committed(Revision),
@@ -117,6 +120,25 @@ pub enum Outcome {
     InDoubt,
     /// It can no longer be known: the store does not have the commits of that time any more, or the tenant is deleted.
     Unknown,
+}
+
+/// Writes it for a log.
+///
+/// ```
+/// use rolecall::authorizer::Outcome;
+///
+/// assert_eq!(Outcome::Committed(5.into()).to_string(), "committed as revision 5");
+/// assert_eq!(Outcome::InDoubt.to_string(), "in doubt");
+/// ```
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Committed(revision) => write!(f, "committed as revision {revision}"),
+            Self::Aborted => f.write_str("aborted"),
+            Self::InDoubt => f.write_str("in doubt"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
 }
 
 /// How far a tenant is known to be behind its store. See [`Tenant::lag`].
@@ -129,7 +151,7 @@ pub enum Outcome {
 /// assert!(lag.confirmed_at <= acme.now().instant());
 /// # Ok::<(), rolecall::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Lag {
     /// How many revisions the store is known to be ahead.

@@ -25,6 +25,7 @@ use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// let (_, plan) = acme.plan(|tx| tx.create_user("alice")?.done())?;
 /// assert_eq!(plan.described().next().unwrap().change, ChangeKind::Added);
+/// assert_eq!(ChangeKind::Added.to_string(), "added");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -36,6 +37,17 @@ pub enum ChangeKind {
     Changed,
     /// The record does not exist after.
     Removed,
+}
+
+/// Writes the kind as in JSON.
+impl Display for ChangeKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+        })
+    }
 }
 
 /// An entity that a change is about, with its names before and after.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::relations::{HolderNumber, Relation, Wish};
 use super::tx::Tx;
 use crate::model::error::{Error, Quoted, Result};
-use crate::model::records::{Change, Record, Slug, Status, UserRecord, Window};
+use crate::model::records::{Change, Record, Slug, UserRecord, Window};
 use crate::resolver::snapshot::entity_rows::Asserted;
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 use crate::resolver::snapshot::names::AsUser;
@@ -173,15 +173,11 @@ impl Tx {
 
     /// Checks that a merge neither makes suspended access active nor suspends active access.
     fn check_same_status(&self, source: &UserRow, target: u32) -> Result<()> {
-        let status = source.record.status;
-        if self.with_user(target, |row| row.record.status == status)? {
+        let (into, other) = self.with_user(target, |row| (row.key().to_string(), row.record.status))?;
+        let is = source.record.status;
+        if is == other {
             return Ok(());
         }
-        let (is, other) = match status {
-            Status::Active => ("active", "suspended"),
-            Status::Suspended => ("suspended", "active"),
-        };
-        let into = self.with_user(target, |row| row.key().to_string())?;
         let (from, into) = (Quoted(source.key().as_str()), Quoted(&into));
         let problem = format!("user {from} cannot be merged into {into}: {from} is {is}, and {into} is {other}");
         let error = Error::invalid("user to merge", source.key().as_str(), "a user with the status of the other one");

@@ -2,7 +2,7 @@
 //!
 //! A group and a role know which of their members and holders have a window. So users without a window are not read.
 
-use std::iter;
+use std::{fmt, iter};
 
 use serde::Serialize;
 
@@ -63,6 +63,7 @@ pub struct WindowChange {
 /// use rolecall::review::Bound;
 ///
 /// assert!(Bound::Begins < Bound::Ends);
+/// assert_eq!(Bound::Begins.to_string(), "begins");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,8 +74,18 @@ pub enum Bound {
     Ends,
 }
 
-impl std::fmt::Display for WindowChange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// Writes the bound as in JSON.
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Begins => "begins",
+            Self::Ends => "ends",
+        })
+    }
+}
+
+impl fmt::Display for WindowChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (subject, object) = (Quoted(&self.subject.name), &self.object);
         write!(f, "{}: ", self.at)?;
         match self.relation {
@@ -85,10 +96,7 @@ impl std::fmt::Display for WindowChange {
             RelationKind::Grant => write!(f, "grant of {object} by {}", self.subject)?,
             RelationKind::Inclusion => write!(f, "inclusion of {object} in {}", self.subject)?,
         }
-        f.write_str(match self.bound {
-            Bound::Begins => " begins",
-            Bound::Ends => " ends",
-        })
+        write!(f, " {}", self.bound)
     }
 }
 

@@ -242,7 +242,7 @@ impl CommitQuery {
 ///     page.next.map(|next| query.before(next))
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitPage {
     /// The commits that match, newest first.
     pub commits: Vec<StoredCommit>,

@@ -9,25 +9,35 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rolecall::assertions::Assertions;
 use rolecall::authorizer::follow::Follower;
+use rolecall::authorizer::history::PastState;
 use rolecall::authorizer::runtime::Threads;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::{ManualClock, SystemClock};
-use rolecall::moment::{GroupPaths, Inherited, Origin, PermissionSet, UserSet, Via, WithOrigin, WithWindow};
-use rolecall::plan::{ChangeKind, DescribedChange, MovedRelation, NamedEntity, UserMerge};
+use rolecall::explain::PathStep;
+use rolecall::moment::{
+    GroupPaths, Inherited, List, NarrowedUser, Origin, PermissionSet, PermissionsDocument, Separation, StoredAssertion,
+    UserSet, Via, WithOrigin, WithWindow,
+};
+use rolecall::plan::{
+    AccessChange, AccessDifference, ChangeKind, DescribedChange, ListChanges, MovedRelation, NamedEntity,
+    RebaseConflict, UserMerge, Warning,
+};
 use rolecall::records::{
-    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, FieldChange,
-    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern,
-    PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId,
-    RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
-    UserKey, UserRecord,
+    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
+    FieldChange, Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note,
+    Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision,
+    RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug,
+    UserId, UserKey, UserRecord,
 };
 use rolecall::reference::Model;
-use rolecall::store::{Base, Commit, MemoryStore, StoreError, StoredCommit, TenantSummary};
+use rolecall::review::{AccessReport, AccessRow, Bound, Finding, Lint, Reconciliation, WindowChange};
+use rolecall::store::{Base, Commit, CommitPage, MemoryStore, Since, Stop, StoreError, StoredCommit, TenantSummary};
 use rolecall::{
     Authorizer, AuthorizerBuilder, Decision, EntityKind, Error, ErrorKind, Explanation, Moment, Page, PageRequest,
     Plan, Reason, Snapshot, Tenant, Timestamp, Window,
-    authorizer::{Lag, Metrics, Outcome, Updated},
+    authorizer::{Lag, Metrics, Outcome, Staged, Updated},
     blocking,
     snapshot::{PermissionHandle, SlugConflict, UserHandle},
 };
@@ -38,6 +48,8 @@ use uuid::Uuid;
 fn sent<T: Send + Sync + Unpin>() {}
 fn owned<T: Send + Sync + Unpin + Debug + 'static>() {}
 fn value<T: Send + Sync + Unpin + Debug + Clone + Eq + Hash + 'static>() {}
+fn equal<T: Send + Sync + Unpin + Debug + Clone + Eq + 'static>() {}
+fn answer<T: Send + Sync + Unpin + Debug + Clone + Eq + Serialize + 'static>() {}
 fn data<T: Send + Sync + Unpin + Debug + Clone + Eq + Serialize + DeserializeOwned + 'static>() {}
 fn text<T: Display + FromStr<Err = Error> + Ord + Hash + Clone + Debug + Serialize + DeserializeOwned>() {}
 fn id<
@@ -56,30 +68,90 @@ fn every_public_type_crosses_threads() {
     all!(owned: blocking::Authorizer, blocking::AuthorizerBuilder, blocking::Tenant, blocking::Follower, Follower);
     all!(owned: Catalog, Definition<'static>, PermissionDef, RoleDef, SystemClock, ManualClock, MemoryStore);
     all!(owned: Error, StoreError, Updated<()>, Model<'static>, Commit<'static>);
+    all!(owned: Staged<()>, blocking::Staged<()>, PastState, Reconciliation, Assertions, AccessChange, AccessDifference);
+    #[cfg(feature = "json")]
+    all!(owned: rolecall::Document);
+    #[cfg(feature = "redb")]
+    all!(owned: rolecall::store::RedbStore);
     all!(sent: Decision, Page<UserRecord>);
 }
 
-/// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock.
+/// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock. What borrows one
+/// stays on its thread.
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag, Metrics);
-    all!(value: Threads, ChangeKind);
+    all!(value: Threads, ChangeKind, Bound, Stop, PathStep, WindowChange);
+    #[cfg(feature = "conformance")]
+    all!(value: rolecall::store::conformance::Call, rolecall::store::conformance::Fault, rolecall::store::conformance::LinkState);
+    all!(equal: Since, CommitPage, Assertions);
     all!(value: ErrorKind, EntityKind, Status, Reason, SystemClock, RecordKind, RecordKey);
-    all!(owned: Page<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);
+    all!(answer: Page<UserRecord>, List<UserRecord>, WithOrigin<RoleRecord>, WithWindow<UserRecord>, Inherited<GroupRecord>, GroupPaths);
+    all!(answer: Outcome, Lag, Metrics, Separation, StoredAssertion, AccessRow, Finding, WindowChange, PathStep);
+    all!(answer: Warning, ListChanges<Slug>, RebaseConflict);
     all!(data: TenantRecord, PermissionRecord, RoleRecord, GroupRecord, UserRecord, Record, RecordKey, Change, Envelope);
     all!(data: AssertionRecord, Expectation, SeparationRecord, Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef, Status);
-    all!(data: Position, Revision, Fingerprint, Timestamp, Window, Base, StoredCommit, TenantSummary);
+    all!(data: Position, Revision, Fingerprint, Timestamp, Window, Base, StoredCommit, TenantSummary, PermissionsDocument);
     fn named<T: Debug>() {}
-    named::<Moment<'_>>();
+    all!(named: Moment<'_>, AccessReport<'_>, Lint<'_>, NarrowedUser<'_>);
+    fn moved<T: Send>() {}
+    moved::<Moment<'_>>();
 }
 
 #[test]
 fn texts_and_ids_are_parsed_from_what_they_display() {
-    all!(text: Slug, TenantSlug, UserKey, Name, Description, Actor, Note, Pattern, Timestamp, Window, Revision);
+    all!(text: Slug, TenantSlug, UserKey, Name, Description, Actor, Note, Pattern, ExternalId, Manager);
+    all!(text: Timestamp, Window, Revision, Status);
     all!(id: TenantId, UserId, GroupId, RoleId, PermissionId, SeparationId, AssertionId, CommitId, Fingerprint);
     let by_slug = BTreeMap::from([(Slug::new("a").unwrap(), 1)]);
     assert_eq!(by_slug.get("a"), Some(&1), "a map is searched with a `&str`");
     assert!("a" == Slug::new("a").unwrap() && Slug::new("a").unwrap() == "a" && Slug::try_from("a b").is_err());
+}
+
+/// One word in a log, in JSON and in an application's own table.
+#[test]
+fn small_enums_display_as_in_json() {
+    fn are_shown<T: Display + Serialize>(values: &[T], words: &[&str]) {
+        assert_eq!(values.iter().map(ToString::to_string).collect::<Vec<_>>(), words);
+        assert_eq!(serde_json::to_value(values).unwrap(), serde_json::json!(words));
+    }
+    are_shown(&[Status::Active, Status::Suspended], &["active", "suspended"]);
+    let origins = [Origin::Tenant, Origin::Catalog, Origin::RemovedFromCatalog];
+    are_shown(&origins, &["tenant", "catalog", "removed_from_catalog"]);
+    are_shown(&[ChangeKind::Added, ChangeKind::Changed, ChangeKind::Removed], &["added", "changed", "removed"]);
+    are_shown(&[Bound::Begins, Bound::Ends], &["begins", "ends"]);
+    for status in [Status::Active, Status::Suspended] {
+        assert_eq!(status.to_string().parse::<Status>().unwrap(), status);
+    }
+    for bad in ["", "Active", " active", "suspended\n"] {
+        assert_eq!(bad.parse::<Status>().unwrap_err().kind(), ErrorKind::Invalid, "{bad:?}");
+    }
+    let error = "Active".parse::<Status>().unwrap_err();
+    assert_eq!(error.to_string(), "invalid status `Active`: expected `active` or `suspended`");
+}
+
+#[test]
+fn what_an_authorizer_says_of_itself_is_serialised() {
+    let outcomes = [Outcome::Committed(Revision::new(5)), Outcome::Aborted, Outcome::InDoubt, Outcome::Unknown];
+    let json = serde_json::to_string(&outcomes).unwrap();
+    assert_eq!(json, r#"[{"committed":5},"aborted","in_doubt","unknown"]"#);
+    assert_eq!(
+        outcomes.map(|outcome| outcome.to_string()),
+        ["committed as revision 5", "aborted", "in doubt", "unknown"]
+    );
+    let clock = ManualClock::new("2027-01-01T00:00:00Z".parse().unwrap());
+    let authorizer = blocking::Authorizer::builder().clock(clock).build();
+    let acme = authorizer.create_tenant("acme", "Acme").unwrap();
+    let lag = r#"{"revisions":0,"failed_refreshes":0,"confirmed_at":"2027-01-01T00:00:00Z"}"#;
+    assert_eq!(serde_json::to_string(&acme.lag()).unwrap(), lag);
+    let metrics = serde_json::to_value(authorizer.metrics()).unwrap();
+    assert_eq!(
+        (&metrics["open_tenants"], &metrics["commits"], &metrics["conflicts"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+    // One member for each number of the text.
+    let numbers = authorizer.metrics().to_prometheus().lines().filter(|line| line.starts_with("# TYPE")).count();
+    assert_eq!(metrics.as_object().unwrap().len(), numbers);
 }
 
 /// Binary formats contain the number, human-readable formats the text.
@@ -104,37 +176,128 @@ fn files(path: &Path) -> Vec<PathBuf> {
     fs::read_dir(path).unwrap().flat_map(|entry| files(&entry.unwrap().path())).collect()
 }
 
+/// A public method, as its source has it.
+struct Method {
+    is_async: bool,
+    has_example: bool,
+}
+
+/// The type of an `impl` without a trait.
+fn type_of_impl(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("impl")?;
+    let rest = if rest.starts_with('<') { rest.split_once("> ")?.1 } else { rest.strip_prefix(' ')? };
+    let name = rest.strip_suffix(" {").filter(|name| !name.contains(' '))?;
+    name.split('<').next()
+}
+
 /// The public methods of each type in these files, from their source.
-fn methods(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+fn methods(paths: &[&str]) -> BTreeMap<String, BTreeMap<String, Method>> {
+    let mut found: BTreeMap<String, BTreeMap<String, Method>> = BTreeMap::new();
     for path in paths {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
         for file in files(&path) {
-            let mut type_name = None;
-            for line in fs::read_to_string(file).unwrap().lines() {
-                if let Some(rest) = line.strip_prefix("impl ") {
-                    type_name = rest.strip_suffix(" {").filter(|name| !name.contains(' ')).map(str::to_owned);
+            let (mut type_name, mut has_example) = (None, false);
+            for line in fs::read_to_string(file).unwrap().lines().map(str::trim_start) {
+                if line.starts_with("impl") && line.ends_with('{') {
+                    type_name = type_of_impl(line).map(str::to_owned);
                 }
-                let Some(signature) = line.strip_prefix("    pub ") else { continue };
+                let is_doc = line.starts_with("///") || line.starts_with("#[doc");
+                has_example = !line.is_empty() && line != "}" && (has_example || is_doc && shows_an_example(line));
+                let Some(signature) = line.strip_prefix("pub ") else { continue };
+                let is_async = signature.starts_with("async ");
                 let signature = signature.trim_start_matches("async ").trim_start_matches("const ");
                 let (Some(type_name), Some(rest)) = (&type_name, signature.strip_prefix("fn ")) else { continue };
                 let method = rest.split(['(', '<']).next().unwrap().to_owned();
-                found.entry(type_name.clone()).or_default().insert(method);
+                found.entry(type_name.clone()).or_default().insert(method, Method { is_async, has_example });
+                has_example = false;
             }
         }
     }
     found
 }
 
+/// Whether this line of a comment begins an example, or is a macro that has one.
+fn shows_an_example(line: &str) -> bool {
+    line.contains("```") || line.contains("example!(")
+}
+
+/// Everything but the blocking twins, whose comments lead to the methods here.
+const MAIN: [&str; 8] =
+    ["authorizer.rs", "authorizer", "document.rs", "document", "plan.rs", "plan", "resolver", "review"];
+
+#[test]
+fn every_method_of_the_main_types_has_an_example() {
+    let all = methods(&MAIN);
+    let edits = ["UserEdit", "GroupEdit", "RoleEdit", "PermissionEdit", "SeparationEdit", "AssertionEdit"];
+    // `$set` is what the two sets share, from a macro.
+    let others =
+        ["Authorizer", "AuthorizerBuilder", "Tenant", "Staged", "Follower", "Moment", "NarrowedUser", "Snapshot"];
+    let (mut count, mut without) = (0, Vec::new());
+    for name in edits.into_iter().chain(others).chain(["Tx", "Plan", "Document", "PermissionSet", "UserSet", "$set"]) {
+        assert!(!all[name].is_empty(), "the methods of {name} are found");
+        count += all[name].len();
+        let missing = all[name].iter().filter(|(_, method)| !method.has_example);
+        without.extend(missing.map(|(method, _)| format!("{name}::{method}")));
+    }
+    assert!(without.is_empty() && count > 200, "{count} methods, without an example: {without:?}");
+}
+
+fn sent_to_another_thread<F: Future + Send>(_: F) {}
+
+/// So a runtime with several threads can run each. None is polled here.
+#[test]
+fn every_future_is_send() {
+    use sent_to_another_thread as check;
+    let store = MemoryStore::default();
+    let authorizer = Authorizer::builder().store(store.clone()).build();
+    let acme = pollster::block_on(authorizer.create_tenant("acme", "Acme")).unwrap();
+    let position = acme.snapshot().position();
+    check(authorizer.create_tenant("beta", "Beta"));
+    check(authorizer.create_tenant_with_name("Beta"));
+    check(authorizer.open_or_create("beta", "Beta"));
+    check(authorizer.tenant("acme"));
+    check(authorizer.tenant_by_id(position.tenant_id));
+    check(authorizer.tenants(None, 10));
+    check(acme.update(|tx| tx.create_user("alice")?.done()));
+    check(acme.try_update(|tx| tx.create_user("alice")?.done()));
+    check(acme.stage(|tx| tx.create_user("alice")?.done()));
+    check(acme.try_stage(|tx| tx.create_user("alice")?.done()));
+    let plan = acme.plan(|tx| tx.create_user("alice")?.done()).unwrap().1;
+    check(acme.rebase(&plan));
+    check(acme.commit(plan));
+    check(acme.as_of(&store, position.revision));
+    check(acme.last_change(&store, &RecordKey::Tenant));
+    check(acme.refresh());
+    check(acme.at_least(position));
+    check(acme.close());
+    check(acme.delete());
+    #[cfg(feature = "json")]
+    {
+        let document = rolecall::Document::from_json(br#"{"format": 1, "tenant": {"slug": "acme"}}"#).unwrap();
+        check(authorizer.import(&document));
+        check(acme.replace(&document));
+    }
+    let staged = pollster::block_on(acme.stage(|tx| tx.create_user("alice")?.done())).unwrap();
+    check(staged.finish());
+    let follower = authorizer.follow(store);
+    check(follower.run());
+    let (here, all) = (include_str!("api.rs"), methods(&MAIN));
+    let receivers = [("Authorizer", "authorizer"), ("Tenant", "acme"), ("Staged", "staged"), ("Follower", "follower")];
+    for (name, receiver) in receivers {
+        for (method, _) in all[name].iter().filter(|(_, method)| method.is_async) {
+            assert!(here.contains(&format!("check({receiver}.{method}(")), "{name}::{method}");
+        }
+    }
+}
+
 #[test]
 fn the_blocking_types_have_every_method_of_the_asynchronous_ones() {
     let asynchronous = methods(&["authorizer.rs", "authorizer"]);
     let blocking = methods(&["blocking.rs", "blocking"]);
-    for name in ["Authorizer", "AuthorizerBuilder", "Follower", "Tenant"] {
-        let mut twin = blocking[name].clone();
-        twin.remove("as_async");
-        twin.remove("into_async");
-        assert_eq!(twin, asynchronous[name], "{name}");
+    for name in ["Authorizer", "AuthorizerBuilder", "Follower", "Staged", "Tenant"] {
+        let mut twin: BTreeSet<&String> = blocking[name].keys().collect();
+        twin.retain(|method| !["as_async", "into_async"].contains(&method.as_str()));
+        assert_eq!(twin, asynchronous[name].keys().collect(), "{name}");
     }
     assert!(asynchronous["Tenant"].len() > 25 && asynchronous["Authorizer"].len() > 10, "methods are found");
 }

@@ -219,7 +219,7 @@ fn a_stage_that_gives_too_much_is_refused_and_blocks_nobody() {
     });
 }
 
-/// It conflicts with whoever makes it have an effect.
+/// It conflicts with a commit that gives it an effect.
 #[test]
 fn a_stage_without_effect_is_an_empty_commit() {
     let (store, acme) = acme(LONG);

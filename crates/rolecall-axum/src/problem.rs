@@ -170,7 +170,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant is out of service")
     }
 
-    /// The state that the client has seen is not here, and an older one is no answer.
+    /// This process does not have the state that the client has seen, and must not answer from an older one.
     pub(crate) fn behind(error: Error) -> Self {
         let mut problem = Self::unavailable();
         problem.0.cause = Some(error);

@@ -1,4 +1,6 @@
-//! The store: its options, and how each call begins, is tried again, and ends.
+//! The store: how each call begins, is tried again, and ends. Its options are in `store/options.rs`.
+
+mod options;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +14,8 @@ use rolecall::store::{
     Commit, CommitPage, CommitQuery, History, Positions, Since, Sink, Store, StoreError, TenantSummary, UserDirectory,
     Watch,
 };
-#[cfg(feature = "deadpool")]
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-#[cfg(feature = "deadpool")]
-use tokio_postgres::{Config, Socket};
 
+pub use self::options::PostgresStoreBuilder;
 use crate::connection::Connection;
 use crate::error::{Failure, PostgresError, PostgresErrorKind};
 use crate::pool::ConnectionPool;
@@ -93,145 +92,6 @@ struct Inner {
     is_checked: AtomicBool,
 }
 
-/// The options of a [`PostgresStore`].
-///
-/// ```
-/// use std::time::Duration;
-/// use deadpool_postgres::{Manager, Pool};
-/// use rolecall_postgres::PostgresStore;
-///
-/// # fn pool() -> Result<Pool, Box<dyn std::error::Error>> {
-/// #     let config: tokio_postgres::Config = "host=localhost".parse()?;
-/// #     Ok(Pool::builder(Manager::new(config, tokio_postgres::NoTls)).build()?)
-/// # }
-/// let store = PostgresStore::builder(pool()?).schema("access").step_timeout(Duration::from_secs(5)).build();
-/// assert_eq!(store.schema(), "access");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct PostgresStoreBuilder {
-    pool: ConnectionPool,
-    schema: String,
-    step_timeout: Option<Duration>,
-    max_changes: u32,
-    notify: bool,
-    listener: Option<Listener>,
-}
-
-impl PostgresStoreBuilder {
-    /// Sets the name of the schema that contains the tables: `rolecall` by default. Any name is allowed; it is quoted.
-    ///
-    /// PostgreSQL shortens names of more than 63 bytes, so such a name is a mistake: the first call says that the schema
-    /// is missing.
-    pub fn schema(self, name: impl Into<String>) -> Self {
-        Self { schema: name.into(), ..self }
-    }
-
-    /// Sets how long one step of a call may take: 30 seconds by default.
-    ///
-    /// A step is the wait for a connection, one statement, the next rows of a load, or COMMIT. A step that takes longer
-    /// ends the call: with [`InDoubt`](StoreError::InDoubt) at COMMIT, else with [`Unavailable`](StoreError::Unavailable).
-    /// Its connection is closed. The server limits pauses within a commit by the same time, and the wait for locks by three
-    /// quarters of it.
-    pub fn step_timeout(self, limit: Duration) -> Self {
-        Self { step_timeout: Some(limit), ..self }
-    }
-
-    /// Removes the limit on steps. A call on a link that is silently dead then waits as long as the system does.
-    pub fn no_step_timeout(self) -> Self {
-        Self { step_timeout: None, ..self }
-    }
-
-    /// Sets how many changes a [`since`](Store::since) may return: 250,000 by default. For more it answers
-    /// [`TooOld`](Since::TooOld), and the authorizer loads the tenant instead.
-    pub fn max_changes(self, changes: u32) -> Self {
-        Self { max_changes: changes, ..self }
-    }
-
-    /// Sends a notification with each commit, for the processes that [`listen`](Self::listen). The default is not to.
-    ///
-    /// Every process that writes must do this, also one that does not listen. PostgreSQL lets transactions that notify
-    /// commit one after the other, over all databases of the server. Servers that do not know `pg_notify` refuse such
-    /// commits.
-    pub fn notify(self) -> Self {
-        Self { notify: true, ..self }
-    }
-
-    /// Makes [`watch`](Watch::watch) work: it listens on a connection of its own, which it makes with these options. The
-    /// store also [notifies](Self::notify).
-    ///
-    /// The connection must lead to the server itself. A pooler in transaction mode swallows notifications; `watch` tests
-    /// that and returns an error. The store's pool may go through such a pooler, and it may be a pool of sqlx. The method
-    /// needs the feature `deadpool`, which is a default. [`listen_with_pool`](Self::listen_with_pool) does without it.
-    ///
-    /// ```no_run
-    /// use deadpool_postgres::{Manager, Pool};
-    /// use rolecall::Authorizer;
-    /// use rolecall_postgres::PostgresStore;
-    /// use tokio_postgres::NoTls;
-    ///
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pooled: tokio_postgres::Config = "host=pooler user=app dbname=app".parse()?;
-    /// let direct: tokio_postgres::Config = "host=server user=app dbname=app".parse()?;
-    /// let pool = Pool::builder(Manager::new(pooled, NoTls)).build()?;
-    /// let store = PostgresStore::builder(pool).listen(direct, NoTls).build();
-    /// let runtime = tokio::runtime::Handle::current();
-    /// let authorizer = Authorizer::builder().store(store.clone()).runtime(runtime).build();
-    /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "deadpool")]
-    pub fn listen<T>(self, config: Config, tls: T) -> Self
-    where
-        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-        T::Stream: Send + 'static,
-        T::TlsConnect: Send,
-        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-    {
-        Self { notify: true, listener: Some(Listener::connects(config, tls)), ..self }
-    }
-
-    /// Makes [`watch`](Watch::watch) work, as [`listen`](Self::listen) does, with a connection of a pool of sqlx.
-    ///
-    /// Each watch takes one connection out of this pool, and keeps it until its hints are dropped. It can be the pool of the
-    /// store, if that has one connection more than the application needs, and leads to the server itself.
-    ///
-    /// ```no_run
-    /// use rolecall::Authorizer;
-    /// use rolecall_postgres::{PostgresStore, sqlx};
-    ///
-    /// # async fn example() -> Result<(), sqlx::Error> {
-    /// let pool = sqlx::PgPool::connect("postgres://app@localhost/app").await?;
-    /// let store = PostgresStore::builder(pool.clone()).listen_with_pool(pool).build();
-    /// let runtime = tokio::runtime::Handle::current();
-    /// let authorizer = Authorizer::builder().store(store.clone()).runtime(runtime).build();
-    /// tokio::spawn(authorizer.follow(store.clone()).watch(store).run());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[cfg(feature = "sqlx")]
-    pub fn listen_with_pool(self, pool: sqlx::PgPool) -> Self {
-        Self { notify: true, listener: Some(Listener::of_pool(pool)), ..self }
-    }
-
-    /// Returns the store. It connects at the first call.
-    pub fn build(self) -> PostgresStore {
-        let channel = self.notify.then(|| notification::channel(&self.schema));
-        PostgresStore(Arc::new(Inner {
-            sql: Statements::new(&self.schema, channel),
-            begin_commit: statements::begin_commit(self.step_timeout),
-            is_checked: AtomicBool::new(false),
-            pool: self.pool,
-            schema: self.schema,
-            step_timeout: self.step_timeout,
-            max_changes: self.max_changes,
-            listener: self.listener,
-        }))
-    }
-}
-
 /// Returns the SQL that creates all tables in a schema, as one transaction, for those who apply migrations by hand.
 ///
 /// [`PostgresStore::migrate`] does the same for a database without these tables, and also upgrades an older schema, which this
@@ -248,28 +108,35 @@ pub fn migration_sql(schema: &str) -> String {
 impl PostgresStore {
     /// Returns a store in the schema `rolecall` of the pool's database. It connects at the first call.
     ///
-    /// The example in [`PostgresStore`] uses it.
+    /// ```
+    /// # fn example(pool: rolecall_postgres::ConnectionPool) {
+    /// let store = rolecall_postgres::PostgresStore::new(pool);
+    /// assert_eq!(store.schema(), "rolecall");
+    /// # }
+    /// ```
     pub fn new(pool: impl Into<ConnectionPool>) -> Self {
         Self::builder(pool).build()
     }
 
     /// Returns the options of a store.
     ///
-    /// The example in [`PostgresStoreBuilder`] uses it.
+    /// ```
+    /// # fn example(pool: rolecall_postgres::ConnectionPool) {
+    /// let store = rolecall_postgres::PostgresStore::builder(pool).schema("access").notify().build();
+    /// # let _ = store;
+    /// # }
+    /// ```
     pub fn builder(pool: impl Into<ConnectionPool>) -> PostgresStoreBuilder {
-        PostgresStoreBuilder {
-            pool: pool.into(),
-            schema: "rolecall".to_owned(),
-            step_timeout: Some(Duration::from_secs(30)),
-            max_changes: 250_000,
-            notify: false,
-            listener: None,
-        }
+        PostgresStoreBuilder::new(pool.into())
     }
 
     /// Returns the name of the schema.
     ///
-    /// The example in [`PostgresStoreBuilder`] uses it.
+    /// ```
+    /// # fn example(store: rolecall_postgres::PostgresStore) {
+    /// println!("the tables are in {}", store.schema());
+    /// # }
+    /// ```
     pub fn schema(&self) -> &str {
         &self.0.schema
     }

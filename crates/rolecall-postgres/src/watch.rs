@@ -1,8 +1,8 @@
 //! Hints: the optional capability [`Watch`](rolecall::store::Watch), by LISTEN and NOTIFY.
 //!
-//! LISTEN belongs to a session. A connection of a pool is somebody else's in the next moment, so the hints have a connection
-//! of their own: one that `client.rs` makes with tokio-postgres, or one that `sqlx.rs` takes out of a pool and keeps. It needs
-//! no task: the caller that waits for the next hint reads the socket.
+//! LISTEN belongs to a session. A pooled connection passes to the next caller. So hints use their own connection: one that
+//! `client.rs` makes with tokio-postgres, or one that `sqlx.rs` takes out of a pool and keeps. It needs no task: the caller
+//! that waits for the next hint reads the socket.
 //!
 //! A pooler in transaction mode accepts LISTEN and gives its session to others. No error says so. So a watch begins with a
 //! test: it sends a notification through the pool, and waits until it arrives.
@@ -152,7 +152,7 @@ impl Hints for PostgresHints {
                 return Ok(hint);
             }
             match tokio::time::timeout(QUIET, self.link.next()).await {
-                // The tests of other watches are no hints.
+                // This ignores the test notifications of other watches.
                 Ok(payload) => self.waiting.extend(hint(&payload?)),
                 Err(_) => match tokio::time::timeout(PROBE_TIMEOUT, self.link.probe()).await {
                     Ok(answer) => answer?,

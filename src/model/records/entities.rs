@@ -1,9 +1,13 @@
 //! The entities: tenant, permission, role, group and user. The id of an entity never changes; its slug or key may.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::directory::{Directory, Profile, directory_accessors};
 use super::{Description, ExternalId, GroupId, Manager, Name, PermissionId, RoleId, Slug, TenantSlug, UserId, UserKey};
+use crate::model::error::{Error, Result};
 
 /// The tenant itself. A tenant has exactly one such record, and the commit that removes it deletes the tenant.
 ///
@@ -127,6 +131,8 @@ impl GroupRecord {
 /// use rolecall::records::Status;
 ///
 /// assert_eq!(Status::default(), Status::Active);
+/// assert_eq!("suspended".parse::<Status>()?.to_string(), "suspended");
+/// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -136,6 +142,34 @@ pub enum Status {
     Active,
     /// Every check is denied. Memberships and assignments are still listed.
     Suspended,
+}
+
+impl Status {
+    /// Its word in texts, which is also that of its serialised form.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// Writes the status as in JSON.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Parses what `Display` writes.
+impl FromStr for Status {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let statuses = [Self::Active, Self::Suspended].into_iter();
+        let mut named = statuses.filter(|status| status.word() == text);
+        named.next().ok_or_else(|| Error::invalid("status", text, "`active` or `suspended`"))
+    }
 }
 
 /// A user: a principal that the application knows by a key.

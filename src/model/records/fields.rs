@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     AssertionRecord, Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager,
     Membership, Name, Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug,
-    Status, TenantRecord, UserRecord,
+    TenantRecord, UserRecord,
 };
 
 /// A field of a record that a change gives another value.
@@ -84,7 +84,7 @@ fn fields(record: &Record) -> Fields<'_> {
         Record::User(user @ UserRecord { id: _, key, status, profile: _ }) => vec![
             ("key", Some(key.as_str())),
             ("name", user.display_name().map(Name::as_str)),
-            ("status", Some(status_text(*status))),
+            ("status", Some(status.word())),
             ("external_id", user.external_id().map(ExternalId::as_str)),
             ("managed_by", user.managed_by().map(Manager::as_str)),
         ],
@@ -114,13 +114,6 @@ fn fields(record: &Record) -> Fields<'_> {
 /// A description can be empty, and is then like a field without a value.
 fn shown(description: &Description) -> Option<&str> {
     Some(description.as_str()).filter(|text| !text.is_empty())
-}
-
-fn status_text(status: Status) -> &'static str {
-    match status {
-        Status::Active => "active",
-        Status::Suspended => "suspended",
-    }
 }
 
 impl RoleRef {

@@ -25,7 +25,21 @@ use crate::resolver::snapshot::walk::is_active;
 
 /// The paths that lead to a group, each from a group without parents down to the group itself.
 ///
-/// Returned by [`Moment::paths_of`].
+/// [`Moment::paths_of`] returns them.
+///
+/// ```
+/// use rolecall::moment::GroupPaths;
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("staff")?;
+///     tx.create_group("engineering")?.add_parent("staff")?.done()
+/// })?;
+/// let found: GroupPaths = acme.now().paths_of("engineering");
+/// let path: Vec<&str> = found.paths[0].iter().map(|group| group.slug.as_str()).collect();
+/// assert_eq!(path, ["staff", "engineering"]);
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GroupPaths {
     /// The paths, each with the group without parents first and the group itself last.

@@ -21,6 +21,23 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::walk::{effective_from, is_active};
 
 /// A group or role, held directly or through others, and where it comes from.
+///
+/// ```
+/// use rolecall::moment::{Inherited, Via};
+/// use rolecall::records::GroupRecord;
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("staff")?;
+///     tx.create_group("engineering")?.add_parent("staff")?;
+///     tx.create_user("alice")?.join("engineering")?.done()
+/// })?;
+/// let now = acme.now();
+/// let groups = now.all_groups_of("alice");
+/// let staff: &Inherited<GroupRecord> = &groups[1];
+/// assert_eq!((staff.record.slug.as_str(), &staff.via), ("staff", &Via::Group("engineering".parse()?)));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited<R> {
     /// The group or role.
@@ -33,6 +50,21 @@ pub struct Inherited<R> {
 }
 
 /// Where a group or role that is held comes from.
+///
+/// ```
+/// use rolecall::moment::Via;
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_group("staff")?;
+///     tx.create_group("engineering")?.add_parent("staff")?;
+///     tx.create_user("alice")?.join("engineering")?.done()
+/// })?;
+/// let groups = acme.now().all_groups_of("alice");
+/// assert_eq!(groups[0].via, Via::Direct);
+/// assert_eq!(groups[1].via, Via::Group("engineering".parse()?));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {

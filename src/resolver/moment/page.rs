@@ -114,6 +114,20 @@ fn contains(text: &str, search: &str) -> bool {
 }
 
 /// One page of a list. See [`PageRequest`] for how to read a whole list.
+///
+/// ```
+/// use rolecall::records::UserRecord;
+/// use rolecall::{Page, PageRequest};
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// acme.update(|tx| {
+///     tx.create_user("alice")?;
+///     tx.create_user("bob")?.done()
+/// })?;
+/// let page: Page<UserRecord> = acme.now().users(&PageRequest::of(1));
+/// assert_eq!((page.items[0].key.as_str(), page.next.as_deref()), ("alice", Some("alice")));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Page<T> {
     /// The entries, in bytewise order of their slugs or keys.

@@ -15,6 +15,23 @@ use crate::resolver::snapshot::walk::is_active;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
 /// An entity at the other end of a direct relation, and when the relation is active.
+///
+/// ```
+/// use rolecall::moment::WithWindow;
+/// use rolecall::records::GroupRecord;
+/// use rolecall::{Timestamp, Window};
+///
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// let end: Timestamp = "2027-02-01T00:00:00Z".parse()?;
+/// acme.update(|tx| {
+///     tx.create_group("project")?;
+///     tx.create_user("alice")?.join_during("project", Window::until(end))?.done()
+/// })?;
+/// let after = acme.snapshot().at(end);
+/// let held: &WithWindow<GroupRecord> = &after.groups_of("alice")[0];
+/// assert_eq!((held.record.slug.as_str(), held.window, held.active), ("project", Window::until(end), false));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WithWindow<R> {
     /// The entity.
@@ -165,7 +182,20 @@ impl Moment<'_> {
         })
     }
 
-    /// The parents of a group, by slug. A link outside its window is listed and marked as not active.
+    /// Returns the parents of a group, by slug, each with the window of its link. A link outside its window is listed, too,
+    /// and marked as not active.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// acme.update(|tx| {
+    ///     tx.create_group("staff")?;
+    ///     tx.create_group("engineering")?.add_parent("staff")?.done()
+    /// })?;
+    /// let now = acme.now();
+    /// assert_eq!(now.parents_of("engineering")[0].record.slug, "staff");
+    /// assert!(now.parents_of("staff").is_empty());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn parents_of(&self, group: impl AsGroup) -> List<WithWindow<GroupRecord>> {
         let snapshot = self.compiled();
         let group = group.group(snapshot.scope()).and_then(|n| snapshot.state.groups.row(n));

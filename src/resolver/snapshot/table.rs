@@ -32,6 +32,7 @@ pub(crate) const AT_A_TIME: usize = 16;
 /// let acme = Authorizer::in_memory().create_tenant("acme", "Acme")?;
 /// acme.update(|tx| tx.create_role("editor")?.done())?;
 /// assert_eq!(acme.now().role("editor").map(|role| role.origin), Some(Origin::Tenant));
+/// assert_eq!(Origin::RemovedFromCatalog.to_string(), "removed_from_catalog");
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -43,6 +44,17 @@ pub enum Origin {
     Catalog,
     /// An earlier catalog defined it, and the tenant still refers to it. It grants nothing (R9).
     RemovedFromCatalog,
+}
+
+/// Writes the origin as in JSON.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Catalog => "catalog",
+            Self::RemovedFromCatalog => "removed_from_catalog",
+        })
+    }
 }
 
 /// The row of an entity: its record, and the edges around it.

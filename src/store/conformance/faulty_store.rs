@@ -17,7 +17,7 @@ use crate::store::{Base, Commit, Since, Sink, Stop, Store, StoreError, StoredCom
 ///
 /// assert_eq!(Call::ALL.len(), 5);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// [`Store::find`]
     Find,
@@ -43,7 +43,7 @@ impl Call {
 ///
 /// assert!(Fault::ALL.contains(&Fault::ResponseLost));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
     /// The store does nothing and returns `Unavailable`.
@@ -152,41 +152,121 @@ pub struct FaultyStore<S> {
 
 impl<S> FaultyStore<S> {
     /// Returns a store that plays no fault yet.
+    ///
+    /// ```
+    /// # use rolecall::store::{MemoryStore, Store, conformance::FaultyStore};
+    /// let store = FaultyStore::new(MemoryStore::default());
+    /// assert!(pollster::block_on(store.list(None, 10)).is_ok());
+    /// ```
     pub fn new(inner: S) -> Self {
         Self { inner, script: Arc::default() }
     }
 
     /// Returns the store that receives the calls.
+    ///
+    /// ```
+    /// # use rolecall::store::{MemoryStore, conformance::FaultyStore};
+    /// let store = FaultyStore::new(MemoryStore::default());
+    /// let without_faults: MemoryStore = store.inner().clone();
+    /// ```
     pub fn inner(&self) -> &S {
         &self.inner
     }
 
     /// Plays this fault in the next call of this method. Faults queue: two requests concern the next two calls.
+    ///
+    /// ```
+    /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let list = || pollster::block_on(store.list(None, 10));
+    /// store.fail_next(Call::List, Fault::Unavailable);
+    /// assert!(list().is_err());
+    /// assert!(list().is_ok());
+    /// ```
     pub fn fail_next(&self, call: Call, fault: Fault) {
         self.script().next.push_back((call, Some(fault)));
     }
 
     /// Plays no fault in the next call of this method that has none queued.
+    ///
+    /// ```
+    /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let list = || pollster::block_on(store.list(None, 10));
+    /// store.fail_every(Call::List, Fault::Unavailable);
+    /// store.pass_next(Call::List);
+    /// assert!(list().is_ok());
+    /// assert!(list().is_err());
+    /// ```
     pub fn pass_next(&self, call: Call) {
         self.script().next.push_back((call, None));
     }
 
     /// Plays this fault in every call of this method that has none queued, until [`FaultyStore::clear_faults`].
+    ///
+    /// ```
+    /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let list = || pollster::block_on(store.list(None, 10));
+    /// store.fail_every(Call::List, Fault::Unavailable);
+    /// assert!(list().is_err());
+    /// assert!(list().is_err());
+    /// ```
     pub fn fail_every(&self, call: Call, fault: Fault) {
         self.script().every.push((call, fault));
     }
 
     /// Passes the records and position of every load through this function, until [`FaultyStore::clear_faults`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # use rolecall::records::RecordKind;
+    /// # use rolecall::store::{MemoryStore, conformance::FaultyStore};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let open = || Authorizer::builder().store(store.clone()).build();
+    /// # let acme = open().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
+    /// store.alter_loads(|records, _| records.retain(|record| record.kind() != RecordKind::User));
+    /// assert!(open().tenant("acme")?.now().user("alice").is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn alter_loads(&self, alter: impl FnMut(&mut Vec<Record>, &mut Position) + Send + 'static) {
         self.script().alter_load = Some(Box::new(alter));
     }
 
     /// Passes the commits that [`Store::since`] returns through this function, until [`FaultyStore::clear_faults`].
+    ///
+    /// ```
+    /// # use rolecall::blocking::Authorizer;
+    /// # use rolecall::store::{MemoryStore, conformance::FaultyStore};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let open = || Authorizer::builder().store(store.clone()).build();
+    /// # let acme = open().create_tenant("acme", "Acme")?;
+    /// # acme.update(|tx| tx.create_user("alice")?.done())?;
+    /// store.alter_histories(Vec::clear);
+    /// open().tenant("acme")?.update(|tx| tx.create_user("bob")?.done())?; // another process
+    /// acme.refresh()?;
+    /// assert!(acme.now().user("bob").is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
     pub fn alter_histories(&self, alter: impl FnMut(&mut Vec<StoredCommit>) + Send + 'static) {
         self.script().alter_history = Some(Box::new(alter));
     }
 
     /// Plays no more faults. A commit that [`Fault::CommitsAfter`] delayed is still executed.
+    ///
+    /// ```
+    /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let list = || pollster::block_on(store.list(None, 10));
+    /// store.fail_every(Call::List, Fault::Unavailable);
+    /// store.clear_faults();
+    /// assert!(list().is_ok());
+    /// ```
     pub fn clear_faults(&self) {
         let mut script = self.script();
         script.next.clear();
@@ -195,6 +275,17 @@ impl<S> FaultyStore<S> {
     }
 
     /// Returns the calls since the last request, in order.
+    ///
+    /// ```
+    /// # use rolecall::store::conformance::{Call, FaultyStore};
+    /// # use rolecall::store::{MemoryStore, Store};
+    /// # let store = FaultyStore::new(MemoryStore::default());
+    /// # let list = || pollster::block_on(store.list(None, 10));
+    /// list()?;
+    /// assert_eq!(store.take_calls(), [Call::List]);
+    /// assert!(store.take_calls().is_empty());
+    /// # Ok::<(), rolecall::store::StoreError>(())
+    /// ```
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.script().calls)
     }

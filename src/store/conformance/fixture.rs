@@ -101,7 +101,7 @@ pub trait Fixture: Send + Sync {
 /// let is_broken = |link| link != LinkState::Connected;
 /// assert!(is_broken(LinkState::ResponsesLost));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LinkState {
     /// Requests and responses get through.

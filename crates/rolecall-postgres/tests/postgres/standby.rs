@@ -61,7 +61,7 @@ async fn a_standby_is_recognised_and_takes_over() {
     let caught_up = "SELECT coalesce(bool_and(replay_lsn >= pg_current_wal_lsn()), false) FROM pg_stat_replication";
     wait_until(&primary, caught_up).await;
 
-    // The standby has every row, and every call is refused: what it has may be old.
+    // The standby refuses every call, because its rows may be old.
     let second = PostgresStore::builder(server::pool(standby(), 2)).schema(&schema).build();
     let at = acme.snapshot().position();
     let answers = [

@@ -124,7 +124,7 @@ async fn a_commit_that_is_rolled_back_sends_no_hint() {
     server::drop_schema(store.schema()).await;
 }
 
-/// Dropping them is no panic, wherever it happens, and their connection is free again.
+/// Dropping hints never panics, wherever it happens, and frees their connection.
 #[test]
 fn hints_can_be_dropped_outside_the_runtime() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -57,8 +57,8 @@ has `renamed_from`, the list of its earlier slugs, oldest first. Commands:
   report                     lists who has which permission, from when until when, and through what, as CSV
   lint [--since EARLIER] [--accept FILE]
                              lists what is unused, covered, expired or easy to mistake for something else, and with --since
-                             the patterns that match more than in the document EARLIER; not what a line of FILE accepts: a
-                             code, or a printed line; exit status 1 if there is a warning, 3 if there is an error";
+                             the patterns that match more than in the document EARLIER (both exported, with ids); not what a
+                             line of FILE accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there is an error";
 
 /// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;
@@ -162,6 +162,10 @@ fn run(args: Vec<OsString>, out: &mut impl Write) -> Result<u8, Failure> {
         Question::Diff(file) | Question::Replay { other: file, .. } => Some(file),
         _ => arguments.since.as_deref(),
     };
+    if let Some(earlier) = &arguments.since {
+        // Without ids, nothing would be matched, and nothing reported.
+        [earlier, &arguments.file].into_iter().try_for_each(|file| load::requires_ids(file))?;
+    }
     let other = other.map(|file| load(present.as_ref(), file)).transpose()?;
     let (snapshot, clock) = (tenant.snapshot(), SystemClock);
     let moment = arguments.at.map_or_else(|| snapshot.now(&clock), |at| snapshot.at(at));

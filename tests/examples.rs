@@ -401,7 +401,7 @@ fn findings_are_listed_unless_they_are_accepted() {
     let reader = r#"{"format": 1, "tenant": {"slug": "acme"}, "roles": [{"slug": "reader", "id": "11111111-1111-4111-8111-111111111111", "permissions": ["posts:*"]}]"#;
     std::fs::write(&file, format!("{reader}}}")).unwrap();
     let later = file.with_extension("json");
-    std::fs::write(&later, format!("{reader}, \"permissions\": [\"posts:read\"]}}")).unwrap();
+    std::fs::write(&later, format!("{reader}, \"permissions\": [{{\"slug\": \"posts:read\", \"id\": \"22222222-2222-4222-8222-222222222222\"}}]}}")).unwrap();
     let (status, out, errors) = run(&[later.to_str().unwrap(), "lint", "--since", name]);
     assert_eq!((status, errors.as_str()), (1, ""));
     let grown = "role `reader` grants `posts:*`, which now also matches `posts:read`";
@@ -438,6 +438,7 @@ fn errors_go_to_standard_error_with_status_2() {
         (&[ACME, "lint", "--accept"], "--accept: expected a file"),
         (&[ACME, "matrix", "--since", ACME], "--since: expected the command `lint`"),
         (&[ACME, "lint", "--since", "no-such-file"], "no-such-file: "),
+        (&[ACME, "lint", "--since", ACME], "expected ids of all"),
         (&[ACME, "lint", "--accept", "no-such-file"], "no-such-file: "),
         (&[ACME, "lint", "--accept", EXPECTED], "invalid code of a finding `user,permission,allowed`"),
         (&[ACME, "matrix", "--catalog"], "--catalog: expected a file"),

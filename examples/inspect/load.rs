@@ -41,6 +41,16 @@ pub(super) fn load(catalog: Option<&Catalog>, file: &Path) -> Result<Tenant, Fai
     with(catalog).tenant(document.slug()).map_err(invalid)
 }
 
+/// Refuses a document with a role or permission that has no id.
+pub(super) fn requires_ids(file: &Path) -> Result<(), Failure> {
+    let document: Value = serde_json::from_slice(&read(file)?).unwrap_or_default();
+    let lacks_id = |list: &&str| entries(&document, list).iter().any(|entry| entry.get("id").is_none());
+    match ["roles", "permissions"].iter().find(lacks_id) {
+        Some(list) => Err(format!("{}: expected ids of all {list}, as in an exported document", file.display())),
+        None => Ok(()),
+    }
+}
+
 /// The entries of a catalog, apart from those whose slugs the document has. The roles grant and include nothing.
 fn earlier(catalog: &Catalog, json: &[u8]) -> rolecall::Result<Catalog> {
     let document: Value = serde_json::from_slice(json).unwrap_or_default();

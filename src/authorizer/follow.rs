@@ -82,7 +82,8 @@ impl Authorizer {
     ///
     /// # Consistency
     /// This process sees another's commit within one interval and two calls to the store, while the store answers and the last
-    /// poll and refresh succeeded. With hints, it takes one call. A hint that is lost costs one interval. *How old an answer can be* in [`docs::consistency`](crate::docs::consistency) has the exceptions.
+    /// poll and refresh succeeded. With hints, it takes one call. A hint that is lost costs one interval. *How old an answer
+    /// can be* in [`docs::consistency`](crate::docs::consistency) has the exceptions.
     /// [`AuthorizerBuilder::max_staleness`](crate::AuthorizerBuilder::max_staleness) bounds the age of answers while the
     /// store does *not* answer.
     pub fn follow(&self, store: impl Positions) -> Follower {

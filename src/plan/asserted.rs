@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::separated::{JUDGED, Lower, ends};
 use crate::model::error::{Error, Result};
-use crate::model::internal_fault::must;
+use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Change, Granted, Record, Timestamp};
 use crate::resolver::assertions::judge::{Expected, Judge};
 use crate::resolver::bits::Bits;
@@ -23,6 +23,7 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::Seen;
 
+/// The name of the invariant that [`Judge::problem`] finds what [`Judge::first_new_failure`] has found.
 pub(crate) const FAILURE: &str = "a failure of an assertion can be described";
 
 /// Refuses the changes if after them a binding assertion fails for some user at some instant. An assertion that failed
@@ -35,7 +36,7 @@ pub(crate) const FAILURE: &str = "a failure of an assertion can be described";
 pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], from: Timestamp) -> Result<()> {
     let state = &after.state;
     let numbers = state.assertions.sorted();
-    let binding = numbers.filter_map(|number| Some((number, state.assertions.row(number)?)));
+    let binding = numbers.filter_map(|number| Some((number, must(state.assertions.row(number), JUDGED)?)));
     let binding: Vec<(u32, &AssertionRow)> = binding.filter(|(_, row)| row.record.binding).collect();
     if binding.is_empty() {
         return Ok(());
@@ -50,8 +51,7 @@ pub(crate) fn check(before: &State, after: &CompiledTenant, changes: &[Change], 
         let earlier = earlier.map(|earlier| earlier.judge(before));
         for user in affected.users_of(place, judge).iter() {
             let Some(user_row) = state.users.row(user) else {
-                // The plan deletes the user.
-                must(before.users.row(user), JUDGED);
+                must_hold(affected.deleted.contains(user), JUDGED);
                 continue;
             };
             let Some(at) = judge.first_new_failure(earlier.as_ref(), user, from) else { continue };
@@ -77,6 +77,8 @@ struct Affected<'a> {
     whole: Vec<bool>,
     /// Users for whom every assertion is judged.
     users: Bits,
+    /// Users whom the changes delete.
+    deleted: Bits,
 }
 
 impl<'a> Affected<'a> {
@@ -86,7 +88,7 @@ impl<'a> Affected<'a> {
             let earlier = before.assertions.row(*number);
             !earlier.is_some_and(|earlier| earlier.record.binding && earlier.record.expected == row.record.expected)
         });
-        Self { assertions, sides, whole: whole.collect(), users: Bits::new() }
+        Self { assertions, sides, whole: whole.collect(), users: Bits::new(), deleted: Bits::new() }
     }
 
     fn add(&mut self, change: &Change) {
@@ -101,12 +103,16 @@ impl<'a> Affected<'a> {
                     }
                 }
                 Record::Grant(grant) => {
+                    let number = match &grant.granted {
+                        Granted::Permission(granted) => {
+                            must(side.state.permissions.by_id(granted.id().as_uuid()), JUDGED)
+                        }
+                        Granted::Pattern(_) => None,
+                    };
                     let is_about = |row: &AssertionRow| {
                         let permission = row.named.permission?;
                         Some(match &grant.granted {
-                            Granted::Permission(granted) => {
-                                side.state.permissions.by_id(granted.id().as_uuid()) == Some(permission)
-                            }
+                            Granted::Permission(_) => number == Some(permission),
                             Granted::Pattern(pattern) => pattern.matches(side.state.permissions.name_at(permission)),
                         })
                     };
@@ -132,6 +138,9 @@ impl<'a> Affected<'a> {
                     if status(change.before()) != status(change.after()) {
                         if let Some(number) = must(side.state.user_by_id(user.id.as_uuid()), JUDGED) {
                             self.users.insert(number);
+                            if change.after().is_none() {
+                                self.deleted.insert(number);
+                            }
                         }
                     }
                 }

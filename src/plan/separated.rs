@@ -16,7 +16,7 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::window_ends;
 
-/// What is judged, and both ends of an edge that is, is in the state.
+/// The name of the invariant that each judged entity, and both ends of each changed relation, are in the state.
 pub(crate) const JUDGED: &str = "what is judged is in the state";
 
 /// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user

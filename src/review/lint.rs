@@ -402,7 +402,8 @@ impl<'m> Lint<'m> {
     /// ```
     ///
     /// # Complexity
-    /// Two matches for each different pattern and each permission that begins with its literal prefix.
+    /// Two matches for each different pattern and each permission that begins with its literal prefix. The list is kept for
+    /// each different pattern, with ten permissions at most.
     pub fn since(mut self, earlier: &'m Snapshot) -> Self {
         if self.moment.unavailable().is_none() {
             self.findings = Box::new(self.findings.chain(grown::patterns_that_have_grown(self.moment, earlier)));

@@ -306,7 +306,7 @@ fn r13_guarded_transactions_give_nobody_what_no_actor_has() {
     TestRunner::new(ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases) })
         .run(&histories, run)
         .unwrap();
-    // The histories reach what they are meant for.
+    // The histories reach what they are meant for. In a short run, the two last ones may be missing.
     let cases = usize::try_from(cases).unwrap();
     let Met { accepted, gains, looser_separations, looser_assertions } = met;
     for (count, least) in

@@ -219,12 +219,13 @@ fn notes_about_mistakes_of_the_source_have_advice() {
 
 /// Every realm has these roles and mappings, so nothing needs to be said about them.
 #[test]
-fn a_new_realm_of_keycloak_has_no_notes_but_about_the_roles_of_its_clients() {
+fn a_new_realm_of_keycloak_has_no_notes() {
     let realm = |included: &str, mapped: &str, client: &str| {
         format!(
             r#"{{"realm": "a", "users": [{{"username": "eve", "enabled": true, "realmRoles": ["default-roles-a"]}}],
                 "roles": {{"realm": [{{"name": "offline_access"}}, {{"name": "uma_authorization"}}, {{"name": "user"}},
-                    {{"name": "default-roles-a", "composites": {{"realm": ["offline_access", "{included}"]}}}}]}},
+                    {{"name": "default-roles-a", "composites": {{"realm": ["offline_access", "{included}"]}}}}],
+                    "client": {{"broker": [{{"name": "read-token"}}], "account": [{{"name": "manage-account"}}]}}}},
                 "defaultRole": {{"name": "default-roles-a"}},
                 "scopeMappings": [{{"clientScope": "offline_access", "roles": ["{mapped}"]}}],
                 "clientScopeMappings": {{"{client}": [{{"client": "account-console", "roles": ["manage-account"]}}]}}}}"#

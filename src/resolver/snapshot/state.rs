@@ -258,7 +258,11 @@ impl State {
     /// The roles whose own patterns match a slug.
     pub(crate) fn roles_matching<'a>(&'a self, slug: &'a str) -> impl Iterator<Item = u32> + 'a {
         let candidates: BTreeSet<u32> = self.pattern_index.candidates(self.roles.hashers(), slug).collect();
-        candidates.into_iter().filter(|role| self.roles.row(*role).is_some_and(|row| row.matches(slug)))
+        let matches = |role: &u32| {
+            must(self.roles.row(*role), "a pattern is indexed for a role that exists")
+                .is_some_and(|row| row.matches(slug))
+        };
+        candidates.into_iter().filter(matches)
     }
 
     /// The permissions whose current slug a pattern matches and that can be granted.

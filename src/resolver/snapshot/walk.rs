@@ -210,7 +210,7 @@ pub(crate) fn window_ends(state: &State, user: &UserRow, from: Timestamp, instan
         found(source, edge, &mut todo);
     }
     while let Some(group) = todo.pop() {
-        for (source, edge) in state.groups.row(group).into_iter().flat_map(GroupRow::sources) {
+        for (source, edge) in must(state.groups.row(group), NEAR_END).into_iter().flat_map(GroupRow::sources) {
             found(source, edge, &mut todo);
         }
     }

@@ -28,29 +28,31 @@ pub(super) fn patterns_that_have_grown<'m>(moment: &'m Moment<'_>, earlier: &'m 
     let (state, before) = (&moment.compiled().state, &earlier.0.state);
     let granted = own_roles(state).flat_map(move |(_, row)| {
         let old = before.roles.by_id(row.id()).and_then(|number| before.roles.row(number));
-        let kept = row.patterns.iter().filter(move |pattern| old.is_some_and(|old| old.patterns.contains(pattern)));
+        let kept = row
+            .patterns
+            .iter()
+            .filter(move |pattern| old.is_some_and(|old| old.patterns.binary_search(pattern).is_ok()));
         kept.map(move |pattern| (row, pattern))
     });
     // Many roles grant the same few patterns. They come from outside, so the hash has a random key.
-    let mut known: HashMap<Pattern, Rc<[String]>> = HashMap::new();
+    let mut known: HashMap<Pattern, Option<Rc<str>>> = HashMap::new();
     Box::new(granted.filter_map(move |(row, pattern)| {
-        let compare = || newly_matched(before, state, pattern).into();
-        let permissions = Rc::clone(known.entry(pattern.clone()).or_insert_with(compare));
-        (!permissions.is_empty()).then(|| {
-            let (place, text) = (Place::of(row), Quoted(pattern.as_str()));
-            let message = format!("{place} grants {text}, which now also matches {}", list(&permissions));
-            Finding::new(Code::PatternHasGrown, place, message).about_grant(pattern.as_str())
-        })
+        let compare = || newly_matched(before, state, pattern);
+        let permissions = known.entry(pattern.clone()).or_insert_with(compare).as_deref()?;
+        let (place, text) = (Place::of(row), Quoted(pattern.as_str()));
+        let message = format!("{place} grants {text}, which now also matches {permissions}");
+        Some(Finding::new(Code::PatternHasGrown, place, message).about_grant(pattern.as_str()))
     }))
 }
 
-/// The permissions that a pattern matches now and did not match, by slug.
-fn newly_matched(before: &State, now: &State, pattern: &Pattern) -> Vec<String> {
+/// Lists the permissions that a pattern matches now and did not match, by slug. `None` if there are none.
+fn newly_matched(before: &State, now: &State, pattern: &Pattern) -> Option<Rc<str>> {
     let old = before.matched(pattern);
     let was_matched = |id| before.permissions.by_id(id).is_some_and(|number| old.contains(number));
     let rows = now.matched(pattern);
     let mut rows: Vec<_> = rows.iter().filter_map(|n| now.permissions.row(n)).collect();
     rows.retain(|row| !was_matched(row.id()));
     rows.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-    rows.into_iter().map(|row| Quoted(row.name()).to_string()).collect()
+    let names: Vec<String> = rows.into_iter().map(|row| Quoted(row.name()).to_string()).collect();
+    (!names.is_empty()).then(|| list(&names).into())
 }

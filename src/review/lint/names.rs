@@ -116,13 +116,14 @@ fn in_table<R: Row>(
     is_meant: fn(&str, &str) -> bool,
 ) -> impl Iterator<Item = Finding> {
     // Only numbers are kept, and there is room for all of them, so no name is hashed again.
-    let (hasher, mut first_of) = (RandomState::new(), HashTable::<u32>::with_capacity(table.len()));
+    let (hasher, mut first_of) = (RandomState::new(), None);
     table.sorted().filter_map(move |number| {
         let row = table.row(number)?;
         let name = row.name();
         let form = of(name);
         let is_same = |other: &u32| table.row(*other).is_some_and(|other| of(other.name()) == form);
         let rehash = |other: &u32| table.row(*other).map_or(0, |other| hasher.hash_one(of(other.name())));
+        let first_of = first_of.get_or_insert_with(|| HashTable::<u32>::with_capacity(table.len()));
         let first = *first_of.entry(hasher.hash_one(&form), is_same, rehash).or_insert(number).get();
         let other = table.row(first).filter(|_| first != number)?;
         // Both are the catalog's: no administrator of the tenant can mend it. Or both have one slug, which is a conflict.

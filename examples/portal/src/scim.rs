@@ -128,7 +128,7 @@ async fn authenticate(
     let one = authorizations.next().filter(|_| authorizations.next().is_none());
     let token = one.and_then(crate::auth::bearer_token);
     let account = token.and_then(|token| state.directory(token)).ok_or_else(ScimError::unauthenticated)?;
-    // A parameter that is not UTF-8 is the name of nothing.
+    // A path parameter that is not UTF-8 names no resource.
     let parameters = parameters.map_err(|_| ScimError::not_found())?;
     let slug = parameters.iter().find(|(name, _)| *name == "tenant").map(|(_, slug)| slug);
     let tenant = state.authorizer().tenant_by_id(account.tenant).await?;

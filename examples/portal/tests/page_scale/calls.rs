@@ -204,7 +204,7 @@ impl Changes<'_> {
         let many: Vec<String> = many.iter().map(|member| member.record.id.to_string()).collect();
         let everybody = &*everybody.to_string();
         drop(now);
-        let (none, round) = (Value::Null, self.round);
+        let (empty, round) = (Value::Null, self.round);
         let note = json!({ "description": format!("Round {round}") });
 
         let group = &*self.make("POST", "/groups", &[], &json!({ "name": "New", "slug": "new" })).await;
@@ -219,34 +219,34 @@ impl Changes<'_> {
         self.make("POST", "/groups/{groupId}/members", &[everybody], &json!({ "userId": user })).await;
         let window = json!({ "until": "2999-01-01T00:00:00Z" });
         self.make("PUT", "/groups/{groupId}/members/{userId}", &[everybody, user], &window).await;
-        self.make("DELETE", "/groups/{groupId}/members/{userId}", &[everybody, user], &none).await;
+        self.make("DELETE", "/groups/{groupId}/members/{userId}", &[everybody, user], &empty).await;
         self.make("PATCH", "/groups/{groupId}/members", &[everybody], &json!({ "remove": many })).await;
         self.make("PATCH", "/groups/{groupId}/members", &[everybody], &json!({ "add": many })).await;
         self.make("POST", "/groups/{groupId}/subgroups", &[everybody], &json!({ "groupId": group })).await;
-        self.make("DELETE", "/groups/{groupId}/subgroups/{subgroupId}", &[everybody, group], &none).await;
+        self.make("DELETE", "/groups/{groupId}/subgroups/{subgroupId}", &[everybody, group], &empty).await;
 
         let (assign, exchange) = (json!({ "roleId": first }), json!({ "add": [second], "remove": [first] }));
         for (kind, holder) in [("/groups/{groupId}", everybody), ("/users/{userId}", user)] {
             let roles = format!("{kind}/roles");
             self.make("POST", &roles, &[holder], &assign).await;
             self.make("PATCH", &roles, &[holder], &exchange).await;
-            self.make("DELETE", &format!("{roles}/{{roleId}}"), &[holder, &second], &none).await;
+            self.make("DELETE", &format!("{roles}/{{roleId}}"), &[holder, &second], &empty).await;
         }
         self.make("POST", "/roles/{roleId}/grants", &[&common], &json!({ "grant": "area50:*" })).await;
         let exchange = json!({ "add": ["area51:*"], "remove": ["area50:*"] });
         self.make("PATCH", "/roles/{roleId}/grants", &[&common], &exchange).await;
-        self.make("DELETE", "/roles/{roleId}/grants?grant=area51:*", &[&common], &none).await;
+        self.make("DELETE", "/roles/{roleId}/grants?grant=area51:*", &[&common], &empty).await;
         self.make("POST", "/roles/{roleId}/includes", &[&common], &json!({ "roleId": role })).await;
-        self.make("DELETE", "/roles/{roleId}/includes/{includedId}", &[&common, role], &none).await;
+        self.make("DELETE", "/roles/{roleId}/includes/{includedId}", &[&common, role], &empty).await;
 
         let okta = json!({ "directory": "okta" });
         for (path, id) in [("/groups/{groupId}/directory", everybody), ("/users/{userId}/directory", user)] {
             self.make("PUT", path, &[id], &okta).await;
-            self.make("DELETE", path, &[id], &none).await;
+            self.make("DELETE", path, &[id], &empty).await;
         }
-        self.make("DELETE", "/permissions/{permissionId}", &[permission], &none).await;
-        self.make("DELETE", "/roles/{roleId}", &[role], &none).await;
-        self.make("DELETE", "/users/{userId}", &[&old], &none).await;
-        self.make("DELETE", "/groups/{groupId}", &[group], &none).await;
+        self.make("DELETE", "/permissions/{permissionId}", &[permission], &empty).await;
+        self.make("DELETE", "/roles/{roleId}", &[role], &empty).await;
+        self.make("DELETE", "/users/{userId}", &[&old], &empty).await;
+        self.make("DELETE", "/groups/{groupId}", &[group], &empty).await;
     }
 }

@@ -2,7 +2,7 @@
 //! group with everybody as a member. Run it in release, and nothing at the same time:
 //! `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture --test-threads 1`.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says so by failing")]
 
 mod calls;
 
@@ -184,7 +184,7 @@ fn forms(large: &Tenant) -> Vec<(&'static str, String, String)> {
     let (everybody, deep) = (format!("groups/{}", id_of("everybody")), format!("groups/{}", id_of("group-09999")));
     let role_of = |slug: &str| now.role(slug).unwrap().id();
     let (common, direct) = (format!("roles/{}", role_of("role-001")), format!("roles/{}", role_of("direct")));
-    let user = now.user(key(1).as_str()).unwrap().id;
+    let user = now.user(key(5).as_str()).unwrap().id;
     let (assign, unassign) =
         (format!("do=assign&role={}", role_of("role-100")), format!("do=unassign&role={}", role_of("role-001")));
     let users = now.users(&PageRequest::of(500)).items;

@@ -15,8 +15,9 @@ use rolecall::moment::Origin;
 use rolecall::records::{GroupId, Pattern, RoleId};
 use rolecall::{Moment, PageRequest, Result, Tx};
 
-/// The deletion of a group or a role with more users is not planned for its preview, and may become an operation.
-const MOST_PLANNED: usize = 200;
+/// The deletion of a group or a role with more users is not planned for its preview, and may become an operation. A change of more
+/// members by SCIM has a thread of its own.
+pub(crate) const MOST_PLANNED: usize = 200;
 
 /// A group or a role to delete.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Handing an existing user or group to a directory, and releasing it (R16).
 //!
-//! It needs a permission of its own: who is released can be changed by everybody who manages users or groups, and who is handed
-//! over by the directory alone.
+//! It needs its own permission: after a release every manager of users or groups can change the entity; after a handover only the
+//! directory can.
 //!
 //! Nobody gains a right at that moment. But the transactions of a directory are not guarded, so from then on it decides who is in
 //! a group, and gives what the group gives. So the actor who hands a group over must hold all of that ([`may_hand_over`]).

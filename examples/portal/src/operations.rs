@@ -5,6 +5,8 @@
 //! same. The deletion goes on as an *operation*, and its user asks for the outcome later. The outcome is the answer that the request
 //! would have had.
 //!
+//! SCIM has no such answer, so its large changes only have the thread ([`Operations::alone`]).
+//!
 //! Operations are kept in memory, for their users only. The finished ones are forgotten after some minutes, and earlier if there
 //! are too many. If too many of them are running, the next request waits for its deletion instead.
 
@@ -36,7 +38,7 @@ const MOST_OPERATIONS: usize = 200;
 /// So many operations of one user at most, so nobody makes the portal forget those of all others.
 const MOST_OF_ONE: usize = 10;
 
-/// So many deletions are made at a time. The others wait for their turn without a thread.
+/// So many of these changes are made at a time. The others wait for their turn without a thread.
 const MOST_AT_ONCE: u32 = 2;
 
 /// All operations. A clone refers to the same.
@@ -95,7 +97,8 @@ impl Operations {
         title: String,
         work: impl Future<Output = Response> + Send + 'static,
     ) -> Progress {
-        let mut task = tokio::spawn(on_own_thread(self.clone(), work));
+        let operations = self.clone();
+        let mut task = tokio::spawn(async move { operations.alone(work).await.unwrap_or_else(stopped) });
         if let Ok(answer) = timeout(MOST_WAIT, &mut task).await {
             return Progress::Finished(answer.unwrap_or_else(|_| stopped()));
         }
@@ -108,6 +111,14 @@ impl Operations {
             operations.finish(&own, Outcome::of(answer).await);
         });
         Progress::Running(id)
+    }
+
+    /// Does this on a thread of its own, when there is a turn. `None` if it has panicked, or the runtime has stopped it.
+    pub(crate) async fn alone<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        // Nobody closes the semaphore.
+        let _turn = self.0.turns.acquire().await;
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(work)).await.ok()
     }
 
     /// Returns an operation of this user.
@@ -185,15 +196,6 @@ impl Outcome {
         *answer.headers_mut() = self.headers.clone();
         answer
     }
-}
-
-/// Runs this on a thread of its own, when there is a turn.
-async fn on_own_thread(operations: Operations, work: impl Future<Output = Response> + Send + 'static) -> Response {
-    // Nobody closes the semaphore.
-    let _turn = operations.0.turns.acquire().await;
-    let runtime = Handle::current();
-    let task = tokio::task::spawn_blocking(move || runtime.block_on(work));
-    task.await.unwrap_or_else(|_| stopped())
 }
 
 /// The answer if the deletion has panicked, or the runtime has stopped it.

@@ -53,6 +53,8 @@ use serde_json::{Value, json};
 pub use error::ScimError;
 pub use users::key_of;
 
+use crate::deletion::MOST_PLANNED;
+use crate::operations::Operations;
 use crate::state::PortalState;
 use attribute::ResourceKind;
 use body::{Attributes, Body};
@@ -114,6 +116,7 @@ pub struct Scope {
     base: Arc<str>,
     snapshot: Snapshot,
     instant: Timestamp,
+    operations: Operations,
 }
 
 /// Finds out which directory asks. 401 without its token, 404 for a tenant that is not the token's.
@@ -128,7 +131,7 @@ async fn authenticate(
     let one = authorizations.next().filter(|_| authorizations.next().is_none());
     let token = one.and_then(crate::auth::bearer_token);
     let account = token.and_then(|token| state.directory(token)).ok_or_else(ScimError::unauthenticated)?;
-    // A parameter that is not UTF-8 is the name of nothing.
+    // A path parameter that is not UTF-8 names no resource.
     let parameters = parameters.map_err(|_| ScimError::not_found())?;
     let slug = parameters.iter().find(|(name, _)| *name == "tenant").map(|(_, slug)| slug);
     let tenant = state.authorizer().tenant_by_id(account.tenant).await?;
@@ -136,7 +139,8 @@ async fn authenticate(
     let own = own.as_ref().map(TenantSlug::as_str).filter(|own| Some(*own) == slug).ok_or_else(ScimError::not_found)?;
     let base = format!("{}/t/{own}/scim/v2", state.base_url()).into();
     let (snapshot, instant) = moment(&tenant)?;
-    request.extensions_mut().insert(Scope { tenant, directory: account.name, base, snapshot, instant });
+    let operations = state.operations().clone();
+    request.extensions_mut().insert(Scope { tenant, directory: account.name, base, snapshot, instant, operations });
     Ok(next.run(request).await)
 }
 
@@ -186,10 +190,20 @@ impl Scope {
     /// With it goes a task that logs the change, so that a client which hangs up leaves no change without a line in the log.
     async fn change<T: Send + 'static>(
         &self,
+        change: impl FnMut(&Tx, &View<'_>) -> Result<T, ScimError> + Send + 'static,
+    ) -> Result<T, ScimError> {
+        self.change_members(0, change).await
+    }
+
+    /// As [`Scope::change`], for so many members of a group. Many of them take long. The answer waits for that, because RFC 7644
+    /// has none for a change that goes on. The threads that serve other requests do not wait.
+    async fn change_members<T: Send + 'static>(
+        &self,
+        members: usize,
         mut change: impl FnMut(&Tx, &View<'_>) -> Result<T, ScimError> + Send + 'static,
     ) -> Result<T, ScimError> {
-        let scope = self.clone();
-        let task = tokio::spawn(async move {
+        let (scope, operations) = (self.clone(), self.operations.clone());
+        let update = async move {
             let updated = scope.tenant.try_update(|tx| {
                 tx.set_manager(&scope.directory)?.set_actor(&format!("scim:{}", scope.directory))?;
                 change(tx, &scope.view_at(tx.base().at(tx.instant())))
@@ -197,9 +211,12 @@ impl Scope {
             let updated = updated.await?;
             crate::api::change::log(&scope.directory, &updated);
             Ok(updated.value)
+        };
+        let task = tokio::spawn(async move {
+            if members > MOST_PLANNED { operations.alone(update).await } else { Some(update.await) }
         });
         let failed = || ScimError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
-        task.await.unwrap_or_else(|_| Err(failed()))
+        task.await.ok().flatten().unwrap_or_else(|| Err(failed()))
     }
 }
 

@@ -68,7 +68,7 @@ pub async fn serve(listener: TcpListener, app: Router, stopped: impl Future<Outp
         });
     }
     drop(listener);
-    // Whoever has not finished by then is cut off.
+    // Connections that are still open then are closed.
     drop(tokio::time::timeout(MOST_STOPPING_TIME, graceful.shutdown()).await);
     Ok(())
 }

@@ -4,15 +4,19 @@
 //! |---|---|---|
 //! | authentication | [`authenticate`], which yours replaces | [`Subject`] in the request's extensions |
 //! | tenant and permission | [`Permitted`], an argument of the handler | the open tenant and one moment |
+//! | a permission for all routes of a scope | [`require_permission`], around the scope | the same |
 //! | errors | [`Problem`]: `application/problem+json` (RFC 9457) | |
+//!
+//! The tenant is the parameter `tenant` of the path. If yours is in a header or in the host, change the one function that reads
+//! it, `request_tenant` in `permitted.rs`.
 #![forbid(unsafe_code)]
 
 mod permitted;
 mod problem;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, HttpMessage, HttpResponse};
 use rolecall::records::UserKey;
@@ -39,6 +43,21 @@ pub async fn authenticate(
     next.call(request).await
 }
 
+/// Requires a permission for all routes of a scope, so that a route which is added later needs it, too. A handler that also has
+/// [`Permitted`] asks about the same moment.
+///
+/// # Errors
+/// Those of the handlers. A denial is an answer.
+pub async fn require_permission<R: RequiredPermission + 'static>(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match request.extract::<Permitted<R>>().await {
+        Ok(_) => Ok(next.call(request).await?.map_into_boxed_body()),
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
 /// `groups:read`.
 #[derive(Debug)]
 pub struct GroupsRead;
@@ -58,10 +77,12 @@ impl RequiredPermission for GroupsManage {
 /// The routes. The application has an [`Authorizer`](rolecall::Authorizer) as `web::Data`, and is wrapped in
 /// [`authenticate`].
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/t/{tenant}/groups", web::get().to(list))
-        .route("/t/{tenant}/groups/{slug}", web::put().to(create))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }));
+    let scope = web::scope("/t/{tenant}")
+        .wrap(from_fn(require_permission::<GroupsRead>))
+        .route("/groups", web::get().to(list))
+        .route("/groups/{slug}", web::put().to(create))
+        .route("/help", web::get().to(help));
+    config.service(scope).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }));
 }
 
 /// The permission is in the signature. All further questions of the request are about the same state.
@@ -69,6 +90,11 @@ async fn list(asking: Permitted<GroupsRead>) -> HttpResponse {
     let groups = asking.moment().groups(&rolecall::PageRequest::of(50)).items;
     let slugs: Vec<String> = groups.iter().map(|group| group.slug.to_string()).collect();
     HttpResponse::Ok().json(serde_json::json!({ "groups": slugs, "mayManage": asking.check(GroupsManage::PERMISSION) }))
+}
+
+/// No permission in the signature: the scope requires one.
+async fn help() -> &'static str {
+    "PUT /t/{tenant}/groups/{slug} creates a group."
 }
 
 /// A guarded change: nobody gives a right that they lack.

@@ -84,8 +84,7 @@ pub(crate) fn truth(name: &str, value: &Value) -> Result<bool, ScimError> {
     }
 }
 
-/// A JSON value whose objects have names in lower case, each of them once: two values of one attribute have no meaning, and
-/// another program on the way may have read the other one.
+/// A JSON value whose objects have names in lower case. Each name occurs once: a proxy could have read the other value.
 struct Folded(Value);
 
 impl<'de> Deserialize<'de> for Folded {

@@ -124,8 +124,8 @@ impl Test {
         }
     }
 
-    /// Where the entities are that can pass, so that not all have to be tried, and what those still have to pass. What is at a
-    /// place passes the test that led there.
+    /// Returns the places that can contain matches, and the tests still to run there. Entities at a place already pass the test
+    /// that led to it.
     pub(crate) fn places(&self) -> Option<(Vec<Place>, Vec<&Self>)> {
         let only = |place| Some((vec![place], Vec::new()));
         match self {

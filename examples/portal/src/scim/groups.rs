@@ -55,8 +55,8 @@ fn member_ids(value: Value) -> Result<Vec<String>, ScimError> {
     body::entries(value).into_iter().map(id).collect()
 }
 
-/// The attributes of a body. What is missing stays as it is, also in PUT, so that a group which was read without its members
-/// does not lose them by being written. An empty list of members, or `null`, removes all.
+/// The attributes of a body. An attribute that the body lacks keeps its value, also in PUT, so that a group which was read without
+/// its members does not lose them by being written. An empty list of members, or `null`, removes all.
 fn edits(mut body: Attributes) -> Result<Vec<Edit>, ScimError> {
     super::check_schema(&body, ResourceKind::Group)?;
     let mut edits = vec![display_name(body.remove("displayname").unwrap_or_default())?];
@@ -249,13 +249,26 @@ pub(super) async fn read(scope: Scope, path: ResourcePath, RawQuery(query): RawQ
 pub(super) async fn create(scope: Scope, RawQuery(query): RawQuery, Body(body): Body) -> Answer {
     let projection = Projection::of_query(query.as_deref())?;
     let edits = edits(body)?;
-    let id = scope.change(move |tx, view| create_in(tx, view, &edits)).await?.to_string();
+    let members = member_changes(&scope.view(), "", &edits);
+    let id = scope.change_members(members, move |tx, view| create_in(tx, view, &edits)).await?.to_string();
     let response = written(&scope, &id, projection)?;
     Ok(super::created(&scope.view(), ResourceKind::Group, &id, response))
 }
 
+/// How many members these changes of a group add and remove, at most.
+fn member_changes(view: &View<'_>, id: &str, edits: &[Edit]) -> usize {
+    let members = view.group(id).and_then(|group| view.moment.member_count(group.id)).unwrap_or(0);
+    let of_one = |edit: &Edit| match edit {
+        Edit::DisplayName(_) | Edit::ExternalId(_) => 0,
+        Edit::Add(ids) | Edit::Remove(ids) => ids.len(),
+        Edit::Set(ids) => ids.len() + members,
+    };
+    edits.iter().map(of_one).sum()
+}
+
 async fn change(scope: &Scope, id: String, condition: Condition, edits: Vec<Edit>) -> Result<(), ScimError> {
-    let changed = scope.change(move |tx, view| {
+    let members = member_changes(&scope.view(), &id, &edits);
+    let changed = scope.change_members(members, move |tx, view| {
         let group = found(view, &id)?;
         condition.judge(&view.group_version(&group))?;
         apply(tx, view, group.id, &edits)
@@ -291,7 +304,8 @@ pub(super) async fn patch(
 
 /// Deletes a group.
 pub(super) async fn delete(scope: Scope, path: ResourcePath, condition: Condition) -> Answer {
-    let deleted = scope.change(move |tx, view| {
+    let members = member_changes(&scope.view(), &path.id, &[Edit::Set(Vec::new())]);
+    let deleted = scope.change_members(members, move |tx, view| {
         let group = found(view, &path.id)?;
         condition.judge(&view.group_version(&group))?;
         Ok(tx.delete_group(group.id)?)

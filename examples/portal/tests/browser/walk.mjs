@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
 
@@ -14,9 +15,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const token = "token-of-the-browser-test";
 
-/** Starts the server, and returns its address once it listens. */
-async function start() {
-  const document = path.join(here, "acme.json");
+/** Starts the server with this document, and returns its address once it listens. */
+async function start(document) {
   const child = spawn(server, ["--listen", "127.0.0.1:0", "--token", token, "--scim-token", "okta=token-of-okta", "--document", document]);
   const address = await new Promise((resolve, reject) => {
     let out = "";
@@ -32,7 +32,25 @@ async function start() {
   return { child, address };
 }
 
-const { child, address } = await start();
+/** An organisation with a group that very many users have, and a group with more subgroups than a page shows. */
+function largeDocument() {
+  const users = Array.from({ length: 20_000 }, (_, n) => ({ key: `user-${n}@large.example` }));
+  const subgroups = Array.from({ length: 60 }, (_, n) => ({ slug: `team-${10 + n}`, name: `Team ${10 + n}`, parents: ["teams"] }));
+  return {
+    format: 1,
+    tenant: { slug: "large", name: "Large" },
+    permissions: [{ slug: "posts:read" }],
+    roles: [{ slug: "reader", name: "Reader", permissions: ["posts:read"] }],
+    groups: [
+      { slug: "everybody", name: "Everybody", roles: ["reader"], members: users.map(({ key }) => key) },
+      { slug: "teams", name: "Teams" },
+      ...subgroups,
+    ],
+    users,
+  };
+}
+
+const { child, address } = await start(path.join(here, "acme.json"));
 const root = address.replace(/\/groups$/, "");
 const browser = await puppeteer.launch({
   executablePath,
@@ -92,6 +110,38 @@ async function accessible(what) {
   assert.deepEqual(serious.map(({ id }) => id), [], `${what}: ${found.join("\n")}`);
 }
 
+/** Does this while `decide` takes some of the requests. The others go on. */
+async function intercepting(decide, work) {
+  // Too late is a request that comes while this ends, and nobody has taken it.
+  const take = (request) => decide(request) || request.continue().catch(() => {});
+  await page.setRequestInterception(true);
+  page.on("request", take);
+  try {
+    await work();
+  } finally {
+    await page.setRequestInterception(false);
+    page.off("request", take);
+  }
+}
+
+/** Holds these requests back while something is looked at. */
+async function held(isHeld, begin, look) {
+  const waiting = [];
+  await intercepting(
+    (request) => isHeld(request) && waiting.push(request),
+    async () => {
+      await begin();
+      await look();
+      assert.ok(waiting.length > 0, "a request was held back");
+      isHeld = () => false;
+      for (const request of waiting) await request.continue();
+    },
+  );
+}
+
+/** What the page says while it loads a part of itself. */
+const busy = () => page.$$eval("[aria-busy=true]", (parts) => parts.map((part) => part.innerText.trim()));
+
 const wide = { width: 1280, height: 900 };
 const narrow = { width: 360, height: 760 };
 
@@ -147,6 +197,15 @@ const parts = {
 
   async "add members with search and several choices"() {
     await follow("Add Members");
+    await held(
+      (request) => request.url().includes("q=bob"),
+      () => page.type("form[data-choose] input[type=search]", "bob"),
+      async () => {
+        await page.waitForSelector("#found[aria-busy=true]", { timeout: 10_000 });
+        await accessible("a search that is running");
+      },
+    );
+    await page.waitForFunction(() => !document.querySelector("[aria-busy]"), { timeout: 10_000 });
     await choose("bob", "Bob Meyer");
     await choose("GRACE@", "Grace Lindqvist");
     await choose("ivan", "Ivan Petrov");
@@ -207,8 +266,17 @@ const parts = {
   async "subgroups as a tree, by keyboard"() {
     await page.goto(address);
     await page.focus('::-p-aria([name="Subgroups of Staff"])');
-    await page.keyboard.press("Space");
+    await held(
+      (request) => request.url().endsWith("/children"),
+      () => page.keyboard.press("Space"),
+      async () => {
+        await page.waitForSelector("[aria-busy=true]", { timeout: 10_000 });
+        assert.deepEqual(await busy(), ["Loading …"]);
+        await looks("tree-loading");
+      },
+    );
     await page.waitForSelector('::-p-aria([name="Subgroups of Product"])');
+    assert.deepEqual(await busy(), []);
     await page.focus('::-p-aria([name="Subgroups of Product"])');
     await page.keyboard.press("Enter");
     await page.waitForSelector('::-p-aria([name="Platform"])');
@@ -469,8 +537,57 @@ const parts = {
     await page.goto(address);
     assert.match(page.url(), /login/);
   },
+
+  async "a level with very many subgroups"() {
+    const folder = mkdtempSync(path.join(tmpdir(), "portal-"));
+    const document = path.join(folder, "large.json");
+    writeFileSync(document, JSON.stringify(largeDocument()));
+    large = await start(document);
+    rmSync(folder, { recursive: true });
+    await page.goto(large.address);
+    await fill("Token", token);
+    await follow("Sign in");
+    await page.click('::-p-aria([name="Subgroups of Teams"])');
+    const more = await page.waitForSelector("a[data-more]", { timeout: 10_000 });
+    await held(
+      (request) => request.url().includes("/children?after="),
+      () => more.click(),
+      async () => {
+        await page.waitForSelector("li.more[aria-busy=true]", { timeout: 10_000 });
+        assert.deepEqual(await busy(), ["More subgroups"]);
+      },
+    );
+    await page.waitForSelector('::-p-aria([name="Team 69"])', { timeout: 10_000 });
+    assert.deepEqual(await busy(), []);
+  },
+
+  async "a deletion that goes on after its answer"() {
+    await follow("Everybody");
+    await follow("Settings");
+    await follow("Delete group");
+    await has("Removed 20000 memberships");
+    await looks("large-deletion-preview");
+    // The page loads itself again every second. It is kept from that while it is looked at.
+    let loads = 0;
+    await intercepting(
+      (request) => request.url().includes("/operations/") && ++loads > 1 && request.abort("aborted"),
+      async () => {
+        await follow("Save this change");
+        await has("Deleting the group Everybody");
+        await has("this takes a moment");
+        await looks("operation");
+        assert.ok(loads > 1, "the page loads itself again");
+      },
+    );
+    await follow("Look again");
+    await page.waitForFunction(() => document.querySelector("main").innerText.includes("The group was deleted"), { timeout: 60_000 });
+    assert.match(page.url(), /access-management\/groups$/);
+    await hasNot("Everybody");
+    await follow("Sign out");
+  },
 };
 
+let large;
 let failed = false;
 try {
   if (pictures) mkdirSync(pictures, { recursive: true });
@@ -488,5 +605,6 @@ try {
 } finally {
   await browser.close();
   child.kill();
+  large?.child.kill();
 }
 process.exit(failed ? 1 : 0);

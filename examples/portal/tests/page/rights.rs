@@ -1,9 +1,22 @@
 //! A page shows no more than the API answers to the same user.
 
 use axum::http::StatusCode;
-use rolecall_portal::catalog::Permission;
+use rolecall_portal::catalog::{Permission, SystemRole};
 
 use crate::support::{BASE, Browser, Portal, hidden};
+
+/// The routes of the pages below [`BASE`], from the code that has them: their paths, and whether they take forms.
+fn routes() -> Vec<(&'static str, bool)> {
+    let code = include_str!("../../src/pages.rs");
+    let (_, code) = code.split_once("pub fn router()").unwrap();
+    let (access, _) = code.split_once(".nest(").unwrap();
+    let route = |text: &'static str| {
+        let (path, methods) = text.strip_prefix('"').unwrap().split_once('"').unwrap();
+        assert!(methods.starts_with(", get("), "{text}");
+        (path, methods.contains(".post("))
+    };
+    access.split(".route(").skip(1).map(route).collect()
+}
 
 /// Signs Erin in, with a role that grants these permissions.
 async fn erin<'p>(portal: &'p Portal, permissions: &[Permission]) -> Browser<'p> {
@@ -103,4 +116,53 @@ async fn a_preview_counts_users_for_those_who_may_not_ask_who_may_do_what() {
     let saved = erin.confirm(&group, &counted.body).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
     assert!(portal.acme.check("zoe@acme.com", "posts:read"));
+}
+
+#[tokio::test]
+async fn each_page_and_each_form_requires_its_permission() {
+    let portal = Portal::new().await;
+    let bob = portal.acme.now().user("bob@acme.com").unwrap().id;
+    let browser = portal.sign_in(bob).await;
+    let (group, user, role) = (portal.group("marketing"), portal.user("bob@acme.com"), portal.role("reader"));
+    let permission = portal.acme.now().permission("posts:read").unwrap().id().to_string();
+    let path_of = |route: &str| {
+        let route = format!("{BASE}{route}").replace(&format!("{BASE}/groups/{{group}}"), &group);
+        let route = route.replace("{user}", &user).replace("{role}", &role).replace("{permission}", &permission);
+        let path = route.replace("{operation}", "7b0c4f0e-0000-4000-8000-000000000000");
+        assert!(!path.contains('{'), "{path}");
+        path
+    };
+    let routes: Vec<(String, bool)> = routes().into_iter().map(|(route, form)| (path_of(route), form)).collect();
+    assert!(routes.len() > 30, "{}", routes.len());
+    // An operation requires no permission: only its user finds it.
+    let expected = |path: &str, status| if path.contains("/operations/") { StatusCode::NOT_FOUND } else { status };
+    let fields = [("name", "X"), ("do", "delete"), ("version", "any"), ("step", "save")];
+    let before = portal.acme.revision();
+    for (path, takes_forms) in &routes {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, expected(path, StatusCode::FORBIDDEN), "{path}");
+        assert!(
+            answer.body.starts_with("<!DOCTYPE html>") && !answer.body.contains("Alice"),
+            "{path}: {}",
+            answer.body
+        );
+        if *takes_forms {
+            assert_eq!(browser.post(path, &fields).await.status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    assert_eq!(portal.acme.revision(), before);
+    // A user who may only read sees no forms, and the requests of those forms are refused.
+    portal.acme.update(|tx| tx.user("bob@acme.com")?.assign(SystemRole::Auditor)?.done()).await.unwrap();
+    let before = portal.acme.revision();
+    for (path, takes_forms) in &routes {
+        let is_form = ["/new", "/add-members", "/directory"].iter().any(|end| path.ends_with(end));
+        let status = if is_form { StatusCode::FORBIDDEN } else { StatusCode::OK };
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, expected(path, status), "{path}");
+        assert!(!answer.body.contains("name=\"do\"") && !answer.body.contains("name=\"step\""), "{path}");
+        if *takes_forms {
+            assert_eq!(browser.post(path, &fields).await.status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    assert_eq!(portal.acme.revision(), before);
 }

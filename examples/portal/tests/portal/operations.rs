@@ -4,6 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use rolecall::Tx;
+use rolecall::snapshot::External;
 use rolecall::store::conformance::{Call as StoreCall, Fault};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -244,4 +245,30 @@ async fn the_page_of_a_deletion_shows_why_it_was_refused() {
         assert!(refused.header("content-type").starts_with("text/html") && refused.body.contains(text), "{refused:?}");
         assert!(portal.acme.check("user-000", "billing:pay"));
     }
+}
+
+#[tokio::test]
+async fn a_directory_waits_for_the_deletion_of_a_large_group() {
+    let portal = Portal::start().await;
+    let filled = portal.acme.update(|tx| {
+        tx.set_manager("okta")?;
+        tx.ensure_managed_group(External { manager: "okta", id: "staff" }, "Staff")?;
+        for n in 0..250 {
+            let (id, key) = (format!("u{n}"), format!("user-{n:03}"));
+            tx.ensure_managed_user(External { manager: "okta", id: &id }, &key)?.join("staff")?;
+        }
+        Ok(())
+    });
+    filled.await.unwrap();
+    let path = format!("/Groups/{}", portal.acme.now().group("staff").unwrap().id);
+    let stale = portal.scim("DELETE", &path).header("if-match", "\"old\"");
+    stale.send().await.is_scim_error(412, "");
+    let gate = Gate::close(&portal, |_| Ok(())).await;
+    let mut deletion = std::pin::pin!(portal.scim("DELETE", &path).send());
+    // Longer than the API waits.
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut deletion).await.is_err());
+    portal.scim("GET", &path).send().await.is(200);
+    gate.open().await;
+    deletion.await.is(204);
+    portal.scim("GET", &path).send().await.is_scim_error(404, "");
 }

@@ -45,7 +45,7 @@ pub(super) fn load(catalog: Option<&Catalog>, file: &Path) -> Result<Tenant, Fai
 pub(super) fn requires_ids(file: &Path) -> Result<(), Failure> {
     let document: Value = serde_json::from_slice(&read(file)?).unwrap_or_default();
     let lacks_id = |list: &&str| entries(&document, list).iter().any(|entry| entry.get("id").is_none());
-    match ["roles", "permissions"].iter().find(lacks_id) {
+    match ["roles", "permissions"].into_iter().find(lacks_id) {
         Some(list) => Err(format!("{}: expected ids of all {list}, as in an exported document", file.display())),
         None => Ok(()),
     }

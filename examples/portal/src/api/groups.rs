@@ -149,7 +149,8 @@ async fn change(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>, Bod
     responses((status = 204),
         (status = 202, description = "Very many users have it, so the deletion goes on.", body = OperationView,
             headers(("Location" = String, description = "The path of the operation."),
-                ("Retry-After" = u32, description = "In seconds.")))))]
+                ("Retry-After" = u32, description = "In seconds."))),
+        (status = 429, description = "Too many deletions of the token's user have not ended yet.")))]
 async fn delete(
     State(state): State<PortalState>,
     changing: Changing<GroupsManage>,

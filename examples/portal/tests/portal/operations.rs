@@ -147,7 +147,7 @@ async fn a_deletion_goes_on_without_its_client() {
 }
 
 #[tokio::test]
-async fn deletions_whose_clients_hang_up_are_bounded_for_each_user_and_directory() {
+async fn deletions_whose_clients_hang_up_are_bounded_for_each_user() {
     let (portal, group, role) = with_many().await;
     let gate = Gate::close(&portal, nothing).await;
     let hang_up = async || {
@@ -349,8 +349,8 @@ async fn the_page_of_a_deletion_shows_why_it_was_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_directory_waits_for_the_deletion_of_a_large_group() {
+/// A portal with a group of `okta` with 250 users, and its path.
+async fn with_managed() -> (Portal, String) {
     let portal = Portal::start().await;
     let filled = portal.acme.update(|tx| {
         tx.set_manager("okta")?;
@@ -363,6 +363,33 @@ async fn a_directory_waits_for_the_deletion_of_a_large_group() {
     });
     filled.await.unwrap();
     let path = format!("/Groups/{}", portal.acme.now().group("staff").unwrap().id);
+    (portal, path)
+}
+
+#[tokio::test]
+async fn large_changes_whose_clients_hang_up_are_bounded_for_each_directory() {
+    let (portal, path) = with_managed().await;
+    let gate = Gate::close(&portal, |_| Ok(())).await;
+    let mut refused = None;
+    for _ in 0..1_000 {
+        let call = portal.scim("DELETE", &path).send();
+        refused = tokio::time::timeout(Duration::from_millis(5), call).await.ok();
+        if refused.is_some() {
+            break;
+        }
+    }
+    assert_eq!(refused.unwrap().is_scim_error(429, "").header("retry-after"), "1");
+    // Small changes have no place.
+    let mut small = std::pin::pin!(portal.scim("POST", "/Users").scim_json(&json!({ "userName": "zoe" })).send());
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut small).await.is_err(), "it waits for the gate");
+    gate.open().await;
+    small.await.is(201);
+    portal.until(|| portal.scim("DELETE", &path), |answer| answer.status == 404).await;
+}
+
+#[tokio::test]
+async fn a_directory_waits_for_the_deletion_of_a_large_group() {
+    let (portal, path) = with_managed().await;
     let stale = portal.scim("DELETE", &path).header("if-match", "\"old\"");
     stale.send().await.is_scim_error(412, "");
     let gate = Gate::close(&portal, |_| Ok(())).await;

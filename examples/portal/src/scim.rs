@@ -196,8 +196,10 @@ impl Scope {
     }
 
     /// As [`Scope::change`], for so many members of a group. Many of them take long. The answer waits for that, because RFC 7644
-    /// has none for a change that goes on. The threads that serve other requests do not wait. 429 or 503
-    /// if too many large changes have not ended yet.
+    /// has none for a change that goes on. The threads that serve other requests do not wait.
+    ///
+    /// # Errors
+    /// Those of the closure and of the update. 429 or 503 if too many large changes have not ended yet.
     async fn change_members<T: Send + 'static>(
         &self,
         members: usize,

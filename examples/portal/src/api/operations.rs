@@ -36,7 +36,7 @@ pub struct OperationView {
     /// The status that the call would have answered, once it is finished: 204, or that of the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
-    /// The problem details, if it was refused. They tell no more than their kind if the user has lost a permission since the call.
+    /// The problem details, if it was refused. They tell no more than their kind if the user has lost a permission since.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     problem: Option<Value>,
@@ -79,8 +79,8 @@ fn running(operation: OperationView) -> impl IntoResponse {
     ([(RETRY_AFTER, HeaderValue::from_static("1"))], Json(operation))
 }
 
-/// Reads what became of a deletion that was answered with 202. Only its user finds it, while the user is active, and only for some
-/// minutes after its end.
+/// Reads what became of a deletion that was answered with 202. Only its user finds it, while the user is active, and only for
+/// some minutes after its end.
 #[utoipa::path(get, path = "/operations/{operationId}", tag = "operations", params(("operationId" = String, Path)),
     responses((status = 200, body = OperationView,
         headers(("Retry-After" = u32, description = "In seconds, while it is running.")))))]

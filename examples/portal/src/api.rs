@@ -1,8 +1,9 @@
 //! The JSON calls under `/t/{tenant}/api/v1`.
 //!
 //! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change,
-//! `api/preview.rs` has what a preview tells, `api/operations.rs` what became of a deletion that took long. Each other file has the calls about one kind of thing; `api/assignments.rs` has
-//! those that users and groups share. The description for clients is made from the handlers (`api/openapi.rs`).
+//! `api/preview.rs` has what a preview tells, `api/operations.rs` what became of a deletion that took long. Each other file has
+//! the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The description for clients is
+//! made from the handlers (`api/openapi.rs`).
 
 pub mod access;
 pub mod assignments;
@@ -41,7 +42,7 @@ fn documented() -> OpenApiRouter<PortalState> {
     OpenApiRouter::new().nest("/t/{tenant}/api/v1", calls).nest("/t/{tenant}/access/v1", crate::authzen::router())
 }
 
-/// The calls. Each of them requires a permission of the tenant, but the one about an operation: only its user finds it.
+/// The calls. Each requires a permission of the tenant, except the one about an operation, which only its user finds.
 pub fn router() -> Router<PortalState> {
     documented().split_for_parts().0
 }

@@ -1,9 +1,10 @@
-//! How a group or a role is deleted that very many users have, and what a preview of that plans.
+//! Deletions of groups and roles that very many users have, as previews plan them.
 //!
 //! The plan of such a deletion has a change for each of these users. It takes several times as long as a page may. The deletion
-//! itself is then an operation (`operations.rs`). The preview would not list the changes anyway. So the preview plans what takes the same access away. The group leaves its parents and
-//! subgroups and loses its roles. The role loses its grants, leaves the roles that it includes and that include it, and is
-//! unassigned from groups. Nobody has anything through them after that. The users are only counted.
+//! itself is then an operation (`operations.rs`). The preview would not list the changes anyway. So the preview plans what takes
+//! the same access away. The group leaves its parents and subgroups and loses its roles. The role loses its grants, leaves the
+//! roles that it includes and that include it, and is unassigned from groups. Nobody has anything through them after that. The
+//! users are only counted.
 //!
 //! The guard, the separations of duties and the binding assertions judge both plans alike, because both lead to the same access.
 //! What a directory manages, or an assertion or a separation names, may not be deleted: then the deletion itself is planned, and

@@ -114,7 +114,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let stopped = async { drop(tokio::signal::ctrl_c().await) };
     rolecall_portal::serve::serve(listener, rolecall_portal::app(state.clone()), stopped).await?;
-    // A deletion that was answered with 202 is committed, unless its store does not answer.
+    // Deletions that were answered with 202 get as long to finish.
     drop(tokio::time::timeout(rolecall_portal::serve::MOST_STOPPING_TIME, state.finish_operations()).await);
     Ok(())
 }

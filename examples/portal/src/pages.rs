@@ -2,7 +2,8 @@
 //!
 //! `pages/layout.rs` has what all pages share, `pages/visit.rs` who looks at a page, `pages/change.rs` how a form becomes a
 //! guarded transaction, previewed or committed (`fields.rs`: what it has sent; `edits.rs`: what it changes; `effect.rs`: what a
-//! preview shows; `operation.rs`: what became of a deletion that took long). Each other file has the pages about one kind of thing. The style sheet and the script are in `static`.
+//! preview shows; `operation.rs`: what became of a deletion that took long). Each other file has the pages about one kind of
+//! thing. The style sheet and the script are in `static`.
 
 mod assets;
 mod change;

@@ -54,8 +54,8 @@ pub use error::ScimError;
 pub use users::key_of;
 
 use crate::deletion::MOST_PLANNED;
-use crate::operations::Operations;
-use crate::state::PortalState;
+use crate::operations::{Operations, Owner, joined};
+use crate::state::{DirectoryAccount, PortalState};
 use attribute::ResourceKind;
 use body::{Attributes, Body};
 use filter::{Subject, Test};
@@ -197,12 +197,17 @@ impl Scope {
 
     /// As [`Scope::change`], for so many members of a group. Many of them take long. The answer waits for that, because RFC 7644
     /// has none for a change that goes on. The threads that serve other requests do not wait.
+    ///
+    /// # Errors
+    /// Those of the closure and of the update. 429 or 503 if too many large changes have not ended yet.
     async fn change_members<T: Send + 'static>(
         &self,
         members: usize,
         mut change: impl FnMut(&Tx, &View<'_>) -> Result<T, ScimError> + Send + 'static,
     ) -> Result<T, ScimError> {
-        let (scope, operations) = (self.clone(), self.operations.clone());
+        let owner = DirectoryAccount { tenant: self.tenant.tenant_id(), name: self.directory.clone() };
+        let place = (members > MOST_PLANNED).then(|| self.operations.reserve(Owner::Directory(owner))).transpose()?;
+        let scope = self.clone();
         let update = async move {
             let updated = scope.tenant.try_update(|tx| {
                 tx.set_manager(&scope.directory)?.set_actor(&format!("scim:{}", scope.directory))?;
@@ -213,10 +218,13 @@ impl Scope {
             Ok(updated.value)
         };
         let task = tokio::spawn(async move {
-            if members > MOST_PLANNED { operations.alone(update).await } else { Some(update.await) }
+            match place {
+                Some(place) => place.alone(update).await,
+                None => Some(update.await),
+            }
         });
         let failed = || ScimError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
-        task.await.ok().flatten().unwrap_or_else(|| Err(failed()))
+        joined(task).await.flatten().unwrap_or_else(|| Err(failed()))
     }
 }
 

@@ -34,7 +34,8 @@ pub const MOST_HEAD_TIME: Duration = Duration::from_secs(10);
 /// The longest time that an answer waits for a client that reads none of it.
 pub const MOST_WRITE_TIME: Duration = Duration::from_secs(60);
 
-/// The longest time that requests in progress get when the server stops.
+/// The longest time that requests in progress get when the server stops. Deletions that were answered already get
+/// as long after that.
 pub const MOST_STOPPING_TIME: Duration = Duration::from_secs(30);
 
 /// Serves an application until `stopped` is ready, and then finishes the requests in progress.

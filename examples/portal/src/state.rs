@@ -14,7 +14,7 @@ use crate::operations::Operations;
 use crate::stores::OpenStore;
 
 /// A user of one tenant, identified by a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The tenant that the token belongs to.
     pub tenant: TenantId,
@@ -23,7 +23,7 @@ pub struct Principal {
 }
 
 /// A directory of one tenant, identified by a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DirectoryAccount {
     /// The tenant that the token belongs to.
     pub tenant: TenantId,
@@ -127,7 +127,8 @@ impl PortalState {
         &self.0.operations
     }
 
-    /// Waits until no deletion is running that was answered already. For the end of the server.
+    /// Waits until all deletions have ended, and the large changes of directories. None can begin meanwhile. For the end of the
+    /// server.
     pub async fn finish_operations(&self) {
         self.0.operations.finished().await;
     }

@@ -22,7 +22,7 @@ use super::request::{Parameters, TenantPath, invalid};
 use super::views::{tag_of, tag_of_revision, tagged};
 use crate::catalog::Permission;
 use crate::deletion::{Deletion, LeftOut};
-use crate::operations::{Operations, Progress};
+use crate::operations::{LongDeletion, Operations, Progress, internal_error, joined};
 use crate::state::Principal;
 
 /// A request that changes something: who asks, on which condition, and whether it is only a preview.
@@ -191,10 +191,7 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery + 'static> Changing<R, Q> {
         if self.query.is_preview() {
             return Ok(Applied::Previewed(self.preview(change, |_| None)?));
         }
-        let task = tokio::spawn(self.commit(change));
-        task.await.unwrap_or_else(|_| {
-            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code(), "internal error"))
-        })
+        joined(tokio::spawn(self.commit(change))).await.unwrap_or_else(|| Err(internal_error()))
     }
 
     /// Deletes a group or a role, or previews that, after this judgement. Answers without a body: 204.
@@ -203,7 +200,7 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery + 'static> Changing<R, Q> {
     /// operation: 202.
     ///
     /// # Errors
-    /// As [`Changing::apply`].
+    /// As [`Changing::apply`]. 429 or 503 if too many large changes have not ended yet.
     pub(crate) async fn delete(
         self,
         operations: &Operations,
@@ -222,13 +219,13 @@ impl<R: RequiredPermission + 'static, Q: ChangeQuery + 'static> Changing<R, Q> {
             judge(tx, condition)?;
             Ok(deletion.make(tx)?)
         };
-        let Some(title) = deletion.title_if_long(&self.asking.moment()) else {
+        let Some(begun) = LongDeletion::of(self.principal, deletion, &self.asking.moment()) else {
             return Ok(self.apply(delete).await?.removed());
         };
-        let principal = self.principal;
+        let title = begun.title.clone();
         let commit = self.commit(delete);
         let answer = async move { commit.await.map_or_else(IntoResponse::into_response, Applied::removed) };
-        Ok(match operations.run(principal, deletion, title.clone(), answer).await {
+        Ok(match operations.run(begun, answer).await {
             Progress::Finished(answer) => answer,
             Progress::Running(id) => accepted(path, id, title),
         })

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{Changing, Condition, PreviewParameter};
-use super::operations::Operation;
+use super::operations::OperationView;
 use super::preview::Preview;
 use super::request::{Body, Ids, ListParameters, Parameters, TenantPath, found};
 use super::views::{Group, ListPage, at, tag_of, tagged};
@@ -147,9 +147,10 @@ async fn change(changing: Changing<GroupsManage>, Ids(path): Ids<GroupPath>, Bod
 #[utoipa::path(delete, path = "/groups/{groupId}", tag = "groups",
     params(("groupId" = String, Path), PreviewParameter),
     responses((status = 204),
-        (status = 202, description = "Very many users have it, so the deletion goes on.", body = Operation,
+        (status = 202, description = "Very many users have it, so the deletion goes on.", body = OperationView,
             headers(("Location" = String, description = "The path of the operation."),
-                ("Retry-After" = u32, description = "In seconds.")))))]
+                ("Retry-After" = u32, description = "In seconds."))),
+        (status = 429, description = "Too many deletions of the token's user have not ended yet.")))]
 async fn delete(
     State(state): State<PortalState>,
     changing: Changing<GroupsManage>,

@@ -5,6 +5,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use rolecall_axum::RequestTenant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Answer;
-use super::request::{Ids, TenantPath, found};
+use super::request::{Ids, TenantPath};
 use crate::state::{PortalState, Principal};
 
 pub(super) fn router() -> OpenApiRouter<PortalState> {
@@ -22,7 +23,7 @@ pub(super) fn router() -> OpenApiRouter<PortalState> {
 /// A deletion that takes longer than its answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Operation {
+pub struct OperationView {
     /// The id.
     id: String,
     /// What it does, for people.
@@ -31,11 +32,11 @@ pub struct Operation {
     /// The path to ask for it again.
     path: String,
     /// Whether it is finished.
-    status: Status,
+    status: OperationStatus,
     /// The status that the call would have answered, once it is finished: 204, or that of the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
-    /// The problem details, if it was refused.
+    /// The problem details, if it was refused. They tell no more than their kind if the user has lost a permission since.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     problem: Option<Value>,
@@ -44,7 +45,7 @@ pub struct Operation {
 /// Whether an operation is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Status {
+pub enum OperationStatus {
     /// It is running.
     Running,
     /// It is finished. Nothing was changed if it has a problem, except as the problem says.
@@ -65,7 +66,8 @@ fn path_of(tenant: &TenantPath, id: &str) -> String {
 pub(super) fn accepted(tenant: &TenantPath, id: String, title: String) -> Response {
     let path = path_of(tenant, &id);
     let location = HeaderValue::from_str(&path);
-    let operation = Operation { id, title, path, status: Status::Running, http_status: None, problem: None };
+    let operation =
+        OperationView { id, title, path, status: OperationStatus::Running, http_status: None, problem: None };
     let mut response = (StatusCode::ACCEPTED, running(operation)).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
@@ -73,29 +75,31 @@ pub(super) fn accepted(tenant: &TenantPath, id: String, title: String) -> Respon
     response
 }
 
-fn running(operation: Operation) -> impl IntoResponse {
+fn running(operation: OperationView) -> impl IntoResponse {
     ([(RETRY_AFTER, HeaderValue::from_static("1"))], Json(operation))
 }
 
-/// Reads what became of a deletion that was answered with 202. Only its user finds it, and only for some minutes after its end.
+/// Reads what became of a deletion that was answered with 202. Only its user finds it, while the user is active, and only for
+/// some minutes after its end.
 #[utoipa::path(get, path = "/operations/{operationId}", tag = "operations", params(("operationId" = String, Path)),
-    responses((status = 200, body = Operation,
+    responses((status = 200, body = OperationView,
         headers(("Retry-After" = u32, description = "In seconds, while it is running.")))))]
 async fn read(
     State(state): State<PortalState>,
     Extension(principal): Extension<Principal>,
+    request: RequestTenant,
     Path(tenant): Path<TenantPath>,
     Ids(asked): Ids<OperationPath>,
 ) -> Answer {
-    let id = asked.operation_id;
-    let operation = found(state.operations().of(principal, &id), "operation")?;
-    let (path, title) = (path_of(&tenant, &id), operation.title);
-    let Some(outcome) = operation.outcome else {
-        let operation = Operation { id, title, path, status: Status::Running, http_status: None, problem: None };
+    let (id, moment) = (asked.operation_id, request.moment());
+    let operation = state.operations().find(principal, &moment, &id)?;
+    let (path, title) = (path_of(&tenant, &id), operation.begun.title.clone());
+    let Some(answer) = &operation.answer else {
+        let operation =
+            OperationView { id, title, path, status: OperationStatus::Running, http_status: None, problem: None };
         return Ok(running(operation).into_response());
     };
-    let is_refused = outcome.status.is_client_error() || outcome.status.is_server_error();
-    let problem = serde_json::from_slice(&outcome.body).ok().filter(|_| is_refused);
-    let http_status = Some(outcome.status.as_u16());
-    Ok(Json(Operation { id, title, path, status: Status::Done, http_status, problem }).into_response())
+    let problem = answer.problem(operation.tells_details(&moment)).map(Value::Object);
+    let (status, http_status) = (OperationStatus::Done, Some(answer.status.as_u16()));
+    Ok(Json(OperationView { id, title, path, status, http_status, problem }).into_response())
 }

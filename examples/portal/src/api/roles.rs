@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Answer;
 use super::change::{ChangeQuery, Changing, Condition, Counted, PreviewParameter};
-use super::operations::Operation;
+use super::operations::OperationView;
 use super::request::{Body, Ids, ListParameters, Parameters, PartParameters, TenantPath, at_most, found, id};
 use super::views::{Group, ListPage, Related, Role, Sorted, User, at, tag_of, tagged};
 use crate::catalog::required::{RolesManage, RolesRead};
@@ -144,9 +144,10 @@ async fn change(changing: Changing<RolesManage>, Ids(path): Ids<RolePath>, Body(
 #[utoipa::path(delete, path = "/roles/{roleId}", tag = "roles",
     params(("roleId" = String, Path), PreviewParameter),
     responses((status = 204),
-        (status = 202, description = "Very many users have it, so the deletion goes on.", body = Operation,
+        (status = 202, description = "Very many users have it, so the deletion goes on.", body = OperationView,
             headers(("Location" = String, description = "The path of the operation."),
-                ("Retry-After" = u32, description = "In seconds.")))))]
+                ("Retry-After" = u32, description = "In seconds."))),
+        (status = 429, description = "Too many deletions of the token's user have not ended yet.")))]
 async fn delete(
     State(state): State<PortalState>,
     changing: Changing<RolesManage>,

@@ -8,7 +8,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use rolecall::{Decision, Error, ErrorKind, Plan, Tenant, Tx};
+use rolecall::{Decision, Error, ErrorKind, Moment, Plan, Tenant, Tx};
 use rolecall_axum::{Problem, RequiredPermission, Subject};
 
 use super::effect::Effect;
@@ -18,7 +18,7 @@ use super::visit::{Frame, Visit};
 use crate::api::change::{discard, log};
 use crate::catalog::Permission;
 use crate::deletion::{Deletion, LeftOut};
-use crate::operations::{Operations, Progress};
+use crate::operations::{LongDeletion, Operations, Progress, internal_error, joined};
 use crate::state::Principal;
 
 /// So often a plan is made again if somebody else commits meanwhile.
@@ -92,22 +92,26 @@ impl Submitted {
         Ok(again(status, &mistakes).unwrap_or_else(|| self.not_saved(status, &mistakes)))
     }
 
-    /// As [`Submitted::answer`], for a form that may delete a group or a role. If very many users have it and the deletion takes
-    /// long, it is an operation, and the answer leads to its page.
+    /// The deletion of a group or a role, if the form saves it and very many users have it. `moment` is that of the request.
+    pub(super) fn long_deletion(&self, deletion: Deletion, moment: &Moment<'_>) -> Option<LongDeletion> {
+        let is_saved = self.fields.get("do") == "delete" && !self.fields.is_preview();
+        let principal = Principal { tenant: self.tenant.tenant_id(), user: self.frame.user };
+        is_saved.then(|| LongDeletion::of(principal, deletion, moment)).flatten()
+    }
+
+    /// As [`Submitted::answer`], for a form that may delete a group or a role. If the deletion takes long, it is an operation, and
+    /// the answer leads to its page.
     pub(super) async fn answer_or_go_on<T: Into<Planned>>(
         self,
         operations: &Operations,
-        deletion: Deletion,
+        begun: Option<LongDeletion>,
         change: impl Fn(&Tx, &Fields) -> Result<T, Refusal> + Send + Sync + 'static,
         again: impl FnOnce(StatusCode, &[Mistake]) -> Option<Response> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let is_deleted = self.fields.get("do") == "delete" && !self.fields.is_preview();
-        let title = is_deleted.then(|| deletion.title_if_long(&self.tenant.now())).flatten();
-        let Some(title) = title else { return self.answer(change, again).await };
-        let principal = Principal { tenant: self.tenant.tenant_id(), user: self.frame.user };
+        let Some(begun) = begun else { return self.answer(change, again).await };
         let list = self.frame.path("operations");
         let answer = async move { self.answer(change, again).await.into_response() };
-        Ok(match operations.run(principal, deletion, title, answer).await {
+        Ok(match operations.run(begun, answer).await {
             Progress::Finished(answer) => answer,
             Progress::Running(id) => Redirect::to(&format!("{list}/{id}")).into_response(),
         })
@@ -148,23 +152,20 @@ impl Submitted {
             let task = tokio::spawn(async move {
                 let updated = tenant.commit(plan).await?;
                 log(user, &updated);
-                // Freed by whoever waits, which is a thread of its own if there is much to free.
+                // The caller frees it, on a thread of its own if it is large.
                 Ok::<_, Error>(updated)
             });
             attempts += 1;
-            match task.await {
-                Ok(Ok(_)) => return Outcome::Done(to),
-                Ok(Err(error)) if error.kind() == ErrorKind::Stale && attempts < MOST_ATTEMPTS => {}
-                Ok(Err(error)) if error.kind() == ErrorKind::Stale => {
+            match joined(task).await {
+                Some(Ok(_)) => return Outcome::Done(to),
+                Some(Err(error)) if error.kind() == ErrorKind::Stale && attempts < MOST_ATTEMPTS => {}
+                Some(Err(error)) if error.kind() == ErrorKind::Stale => {
                     return Outcome::Refused(Refusal::Conflict(
                         "Others are changing this tenant all the time".to_owned(),
                     ));
                 }
-                Ok(Err(error)) => return Outcome::Refused(error.into()),
-                Err(_) => {
-                    let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Internal.code());
-                    return Outcome::Refused(Refusal::Problem(Problem::new(status, code, "internal error")));
-                }
+                Some(Err(error)) => return Outcome::Refused(error.into()),
+                None => return Outcome::Refused(Refusal::Problem(internal_error())),
             }
         }
     }

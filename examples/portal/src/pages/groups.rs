@@ -165,6 +165,7 @@ pub(super) async fn change(
         _ => "",
     };
     let submitted = Submitted::new(&visit, Section::Groups, own.clone(), format!("{own}{tab}"), fields.clone());
+    let begun = submitted.long_deletion(Deletion::Group(group), &visit.moment());
     let again = move |status: StatusCode, mistakes: &[Mistake]| {
         let (moment, frame, fields) = (visit.moment(), &visit.frame, &fields);
         let group = moment.group(group)?;
@@ -179,7 +180,7 @@ pub(super) async fn change(
         }
     };
     let change = move |tx: &Tx, fields: &Fields| edits::change_group(tx, fields, group, &groups);
-    submitted.answer_or_go_on(state.operations(), Deletion::Group(group), change, again).await
+    submitted.answer_or_go_on(state.operations(), begun, change, again).await
 }
 
 /// The links back to the list, and to the group.

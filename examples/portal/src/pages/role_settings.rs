@@ -187,11 +187,12 @@ pub(super) async fn change(
     let back = format!("{own}/settings");
     let fields = Fields(fields);
     let submitted = Submitted::new(&visit, Section::Roles, own, back, fields.clone());
+    let begun = submitted.long_deletion(Deletion::Role(role), &visit.moment());
     let again = move |status: StatusCode, mistakes: &[Mistake]| {
         let moment = visit.moment();
         let role = moment.role(role)?;
         Some(settings_page(status, &visit.frame, &moment, &role, &fields, mistakes))
     };
     let change = move |tx: &Tx, fields: &Fields| edits::change_role(tx, fields, role, &roles);
-    submitted.answer_or_go_on(state.operations(), Deletion::Role(role), change, again).await
+    submitted.answer_or_go_on(state.operations(), begun, change, again).await
 }

@@ -9,6 +9,7 @@ use rolecall_axum::status_of;
 use serde_json::{Value, json};
 
 use crate::auth::CHALLENGE;
+use crate::operations::Full;
 
 /// The type of all bodies.
 pub(crate) const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/scim+json");
@@ -84,6 +85,13 @@ impl ScimError {
     }
 }
 
+impl From<Full> for ScimError {
+    fn from(full: Full) -> Self {
+        let (status, _, text) = full.status();
+        Self::new(status, text)
+    }
+}
+
 /// What the tenant's rules forbid is described in general: a directory learns nothing about roles, other groups and other
 /// directories. The log has the whole error.
 impl From<Error> for ScimError {
@@ -128,7 +136,7 @@ impl IntoResponse for ScimError {
         response.headers_mut().insert(CONTENT_TYPE, MEDIA_TYPE);
         match status {
             StatusCode::UNAUTHORIZED => drop(response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE)),
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

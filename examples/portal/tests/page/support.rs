@@ -136,13 +136,16 @@ impl Browser<'_> {
         if !page.contains("/operations/") {
             return answer;
         }
-        loop {
-            let answer = self.get(&page).await;
-            if answer.status != StatusCode::OK {
-                return answer;
+        let poll = async {
+            loop {
+                let answer = self.get(&page).await;
+                if answer.status != StatusCode::OK {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(30), poll).await.unwrap()
     }
 }
 

@@ -283,18 +283,22 @@ async fn delete(router: &Router, times: &mut Times, by: &str, path: &str, what: 
     assert_eq!(first.status, expected, "{}", first.body);
     assert!(first.location.contains("/operations/"), "{}", first.location);
     let (mut polls, mut others) = (Vec::new(), Vec::new());
-    let done = loop {
-        let poll = ask(router, "GET", &first.location, "").await;
-        polls.push(poll.time);
-        let is_running = if by == "page" { poll.status == StatusCode::OK } else { poll.body.contains("\"running\"") };
-        if !is_running {
-            break poll;
+    let poll = async {
+        loop {
+            let poll = ask(router, "GET", &first.location, "").await;
+            polls.push(poll.time);
+            let is_running =
+                if by == "page" { poll.status == StatusCode::OK } else { poll.body.contains("\"running\"") };
+            if !is_running {
+                break poll;
+            }
+            let other = ask(router, "GET", &format!("{BASE}/groups"), "").await;
+            assert_eq!(other.status, StatusCode::OK);
+            others.push(other.time);
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let other = ask(router, "GET", &format!("{BASE}/groups"), "").await;
-        assert_eq!(other.status, StatusCode::OK);
-        others.push(other.time);
-        tokio::time::sleep(Duration::from_millis(5)).await;
     };
+    let done = tokio::time::timeout(Duration::from_secs(30), poll).await.unwrap();
     let took = begin.elapsed() + first.time;
     if by == "page" {
         assert!(done.location.contains("deleted"), "{} {}", done.status, done.body);

@@ -66,13 +66,7 @@ fn nothing(tx: &Tx) -> rolecall::Result<()> {
 impl Portal {
     /// The answer of the page of an operation when it is done.
     async fn page_outcome(&self, location: &str, by: &str) -> Answer {
-        loop {
-            let answer = self.at("GET", location).by(by).send().await;
-            if answer.header("refresh").is_empty() {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        self.until(|| self.at("GET", location).by(by), |answer| answer.header("refresh").is_empty()).await
     }
 
     /// Sends the form that deletes, after its preview.
@@ -149,9 +143,117 @@ async fn a_deletion_goes_on_without_its_client() {
     let call = portal.call("DELETE", &group).by("root").send();
     drop(tokio::time::timeout(Duration::from_millis(5), call).await);
     gate.open().await;
-    while portal.acme.now().group("staff").is_some() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    portal.until(|| portal.call("GET", &group).by("root"), |answer| answer.status == 404).await;
+}
+
+#[tokio::test]
+async fn deletions_whose_clients_hang_up_are_bounded_for_each_user() {
+    let (portal, group, role) = with_many().await;
+    let gate = Gate::close(&portal, nothing).await;
+    let hang_up = async || {
+        let call = portal.call("DELETE", &group).by("lead").send();
+        tokio::time::timeout(Duration::from_millis(5), call).await.ok()
+    };
+    let mut refused = None;
+    for _ in 0..1_000 {
+        refused = hang_up().await.filter(|answer| answer.status == 429);
+        if refused.is_some() {
+            break;
+        }
     }
+    let refused = refused.unwrap();
+    assert_eq!(refused.is_problem(429, "too_many_operations").header("retry-after"), "1");
+    let page = portal.save_deletion(&group, "lead").await;
+    assert!(page.is(429).body.contains("Too many of your large changes have not ended yet"), "{page:?}");
+    // That is of no concern to others.
+    let location = portal.call("DELETE", &role).by("root").send().await.is(202).header("location");
+    gate.open().await;
+    assert_eq!(portal.outcome(&location, "root").await["httpStatus"], 204);
+    portal.until(|| portal.call("DELETE", &group).by("lead"), |answer| answer.status == 404).await;
+}
+
+#[tokio::test]
+async fn an_operation_is_shown_to_an_active_user_only() {
+    type Change = fn(&Tx) -> rolecall::Result<()>;
+    let cases: [(Change, bool); 2] =
+        [(|tx| tx.user("lead")?.suspend()?.done(), true), (|tx| tx.delete_user("lead"), false)];
+    for (change, is_suspended) in cases {
+        let (portal, group, _) = with_many().await;
+        let gate = Gate::close(&portal, change).await;
+        let accepted = portal.call("DELETE", &group).by("lead").send().await;
+        let location = accepted.is(202).header("location");
+        let page = format!("{PAGES}/operations/{}", accepted.id());
+        portal.at("GET", &location).by("lead").send().await.is(200);
+        portal.at("GET", &page).by("lead").send().await.is(200);
+        gate.open().await;
+        portal.at("GET", &location).by("lead").send().await.is_problem(404, "not_found");
+        let missing = portal.at("GET", &page).by("lead").send().await;
+        assert!(missing.is(404).body.contains("Operation not found") && !missing.body.contains("staff"), "{missing:?}");
+        if is_suspended {
+            portal.acme.update(|tx| tx.user("lead")?.activate()?.done()).await.unwrap();
+            let outcome = portal.outcome(&location, "lead").await;
+            assert_eq!((&outcome["httpStatus"], &outcome["problem"]["code"]), (&json!(403), &json!("forbidden")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_has_no_details_after_its_user_has_lost_a_permission() {
+    // The page: the effect has changed, and the preview lists who loses what.
+    let (portal, group, role) = with_many().await;
+    let lists = |tx: &Tx| {
+        tx.create_role("lister")?.grant("access:read")?.grant("users:read")?;
+        tx.user("lead")?.assign("lister")?.done()
+    };
+    portal.acme.update(lists).await.unwrap();
+    let gate = Gate::close(&portal, |tx| tx.group("staff")?.set_slug("all")?.done()).await;
+    let location = portal.save_deletion(&group, "lead").await.is(303).header("location");
+    gate.open().await;
+    let whole = portal.page_outcome(&location, "lead").await;
+    assert!(whole.is(409).body.contains("user-000"), "{whole:?}");
+    for role in ["lister", "group-manager"] {
+        portal.acme.update(|tx| tx.user("lead")?.unassign(role)?.done()).await.unwrap();
+        let bare = portal.at("GET", &location).by("lead").send().await;
+        assert!(bare.is(409).body.contains("<h1>Nothing was deleted</h1>"), "{bare:?}");
+        assert!(!bare.body.contains("user-0") && !bare.body.contains("posts:read"), "{bare:?}");
+        portal.acme.update(|tx| tx.user("lead")?.assign(role)?.done()).await.unwrap();
+        let again = portal.at("GET", &location).by("lead").send().await;
+        assert!(again.is(409).body.contains("user-000"), "{again:?}");
+    }
+    // The API: the detail names a separation. The page of the same operation tells no more.
+    let separate = |tx: &Tx| {
+        tx.create_role("driver")?;
+        tx.create_separation("cars", 1, ["parker", "driver"])?.done()
+    };
+    let gate = Gate::close(&portal, separate).await;
+    let accepted = portal.call("DELETE", &role).by("lead").send().await;
+    let location = accepted.is(202).header("location");
+    let page = format!("{PAGES}/operations/{}", accepted.id());
+    gate.open().await;
+    let mut whole = portal.outcome(&location, "lead").await;
+    assert!(whole["problem"]["detail"].as_str().unwrap().contains("cars"), "{whole}");
+    let shown = portal.at("GET", &page).by("lead").send().await;
+    assert!(shown.is(422).body.contains("cars"), "{shown:?}");
+    portal.acme.update(|tx| tx.user("lead")?.unassign("role-manager")?.done()).await.unwrap();
+    whole["problem"].as_object_mut().unwrap().retain(|name, _| ["status", "code", "title"].contains(&&**name));
+    assert_eq!(portal.outcome(&location, "lead").await, whole);
+    let bare = portal.at("GET", &page).by("lead").send().await;
+    assert!(bare.is(422).body.contains("This cannot be done") && !bare.body.contains("cars"), "{bare:?}");
+}
+
+#[tokio::test]
+async fn an_operation_of_a_deletion_that_was_made_leads_on_without_a_permission() {
+    let (portal, group, role) = with_many().await;
+    let gate = Gate::close(&portal, nothing).await;
+    let page = portal.save_deletion(&group, "lead").await.is(303).header("location");
+    let call = portal.call("DELETE", &role).by("lead").send().await.is(202).header("location");
+    gate.open().await;
+    portal.page_outcome(&page, "lead").await.is(303);
+    assert_eq!(portal.outcome(&call, "lead").await["httpStatus"], 204);
+    let lose = |tx: &Tx| tx.user("lead")?.unassign("group-manager")?.unassign("role-manager")?.done();
+    portal.acme.update(lose).await.unwrap();
+    portal.at("GET", &page).by("lead").send().await.is(303);
+    assert_eq!(portal.outcome(&call, "lead").await["httpStatus"], 204);
 }
 
 #[tokio::test]
@@ -247,8 +349,8 @@ async fn the_page_of_a_deletion_shows_why_it_was_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_directory_waits_for_the_deletion_of_a_large_group() {
+/// A portal with a group of `okta` with 250 users, and its path.
+async fn with_managed() -> (Portal, String) {
     let portal = Portal::start().await;
     let filled = portal.acme.update(|tx| {
         tx.set_manager("okta")?;
@@ -261,6 +363,33 @@ async fn a_directory_waits_for_the_deletion_of_a_large_group() {
     });
     filled.await.unwrap();
     let path = format!("/Groups/{}", portal.acme.now().group("staff").unwrap().id);
+    (portal, path)
+}
+
+#[tokio::test]
+async fn large_changes_whose_clients_hang_up_are_bounded_for_each_directory() {
+    let (portal, path) = with_managed().await;
+    let gate = Gate::close(&portal, |_| Ok(())).await;
+    let mut refused = None;
+    for _ in 0..1_000 {
+        let call = portal.scim("DELETE", &path).send();
+        refused = tokio::time::timeout(Duration::from_millis(5), call).await.ok();
+        if refused.is_some() {
+            break;
+        }
+    }
+    assert_eq!(refused.unwrap().is_scim_error(429, "").header("retry-after"), "1");
+    // Small changes have no place.
+    let mut small = std::pin::pin!(portal.scim("POST", "/Users").scim_json(&json!({ "userName": "zoe" })).send());
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut small).await.is_err(), "it waits for the gate");
+    gate.open().await;
+    small.await.is(201);
+    portal.until(|| portal.scim("DELETE", &path), |answer| answer.status == 404).await;
+}
+
+#[tokio::test]
+async fn a_directory_waits_for_the_deletion_of_a_large_group() {
+    let (portal, path) = with_managed().await;
     let stale = portal.scim("DELETE", &path).header("if-match", "\"old\"");
     stale.send().await.is_scim_error(412, "");
     let gate = Gate::close(&portal, |_| Ok(())).await;

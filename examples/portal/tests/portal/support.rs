@@ -192,14 +192,25 @@ impl Portal {
 
     /// The answer of an operation when it is done.
     pub(crate) async fn outcome(&self, location: &str, by: &str) -> Value {
-        loop {
-            let answer = self.at("GET", location).by(by).send().await.is(200).json();
-            if answer["status"] != "running" {
-                assert_eq!(answer["status"], "done", "{answer}");
-                return answer;
+        let answer =
+            self.until(|| self.at("GET", location).by(by), |answer| answer.is(200).json()["status"] != "running");
+        let answer = answer.await.json();
+        assert_eq!(answer["status"], "done", "{answer}");
+        answer
+    }
+
+    /// Sends this until the answer is so, for 30 seconds at most.
+    pub(crate) async fn until<'p>(&'p self, call: impl Fn() -> Call<'p>, is_so: impl Fn(&Answer) -> bool) -> Answer {
+        let poll = async {
+            loop {
+                let answer = call().send().await;
+                if is_so(&answer) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(30), poll).await.unwrap()
     }
 
     /// Deletes as `root` what is there, and waits for the end if the deletion goes on after the answer.

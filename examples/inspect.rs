@@ -58,7 +58,8 @@ has `renamed_from`, the list of its earlier slugs, oldest first. Commands:
   lint [--since EARLIER] [--accept FILE]
                              lists what is unused, covered, expired or easy to mistake for something else, and with --since
                              the patterns that match more than in the document EARLIER (both exported, with ids); not what a
-                             line of FILE accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there is an error";
+                             line of FILE accepts: a code, or a printed line; exit status 1 if there is a warning, 3 if there
+                             is an error";
 
 /// The number of wrong decisions that are explained.
 const MOST_EXPLAINED: usize = 10;

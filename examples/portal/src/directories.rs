@@ -19,7 +19,7 @@ use crate::api::request::Update;
 /// So many instants at most at which an actor's permissions are compared with those of a group.
 const MOST_INSTANTS: usize = 1_000;
 
-/// What is handed over or released.
+/// The user or group that is handed over or released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A user.
@@ -39,7 +39,7 @@ impl Target {
     }
 }
 
-/// What is wrong with a directory that no token belongs to. Nobody could change what is handed to it.
+/// The problem of a directory without a token. Nobody could change a user or group that is handed to it.
 pub fn unknown(directory: &str) -> String {
     format!("no SCIM token belongs to {}: start the portal with `--scim-token DIRECTORY=TOKEN`", Quoted(directory))
 }

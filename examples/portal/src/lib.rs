@@ -15,6 +15,8 @@ mod deletion;
 pub mod directories;
 pub mod history;
 pub mod lint_runs;
+#[cfg(test)]
+mod logged;
 mod operations;
 pub mod pages;
 pub mod scim;

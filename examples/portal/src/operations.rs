@@ -1,6 +1,6 @@
 //! Deletions that take longer than an answer may.
 //!
-//! To delete a group or a role that very many users have is one commit with a change for each of them. It runs on a thread of
+//! The deletion of a group or role that very many users have is one commit with a change for each of them. It runs on a thread of
 //! its own, so the threads that serve requests are free for others. If it is not finished soon, its request is answered all the
 //! same. The deletion goes on as an *operation*, and its user asks for the outcome later. The outcome is the answer that the request
 //! would have had, without details if the user has lost a permission since.
@@ -272,13 +272,13 @@ fn ended(end: Result<(Option<Response>, Place), JoinError>) -> (Response, Option
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io;
     use std::task::{Context, Waker};
 
     use rolecall::records::{GroupId, TenantId, UserId};
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::logged::logged;
 
     const GROUP: &str = "7b0c4f0e-0000-4000-8000-000000000000";
 
@@ -328,26 +328,9 @@ pub(super) mod tests {
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_panic_has_one_line_in_the_log_without_its_message() {
-        let written = Written::default();
-        let writer = written.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
+        let text = logged(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(async {
                 let operations = Operations::default();
@@ -355,7 +338,6 @@ pub(super) mod tests {
                 operations.finished().await;
             });
         });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         assert!(text.lines().count() == 1 && text.contains("ERROR") && text.contains("has_panicked=true"), "{text}");
         assert!(!text.contains("Alice"), "{text}");
     }

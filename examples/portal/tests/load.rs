@@ -126,7 +126,7 @@ async fn load_and_the_share_of_the_check() {
 struct Asked {
     method: &'static str,
     path: String,
-    /// `NUMBER` stands for another number each time.
+    /// `NUMBER` is another number each time.
     body: String,
 }
 

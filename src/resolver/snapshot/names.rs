@@ -156,8 +156,8 @@ pub(crate) mod sealed {
 }
 
 /// Names a user: its key (any string type, [`UserKey`](crate::records::UserKey)), its id
-/// ([`UserId`](crate::records::UserId), [`Uuid`]), its external id
-/// ([`External`]), a [`UserHandle`], or its record; by value or by reference.
+/// ([`UserId`](crate::records::UserId), [`Uuid`]), its external id ([`External`]), a [`UserHandle`], or its record; by value
+/// or by reference.
 ///
 /// This trait is sealed: only this crate implements it.
 ///

@@ -9,6 +9,7 @@ use super::edges::Edges;
 use super::entity_rows::UserRow;
 use super::source::Source;
 use super::state::State;
+use super::table::AT_A_TIME;
 use super::user_summaries::Summary;
 use super::walk::is_active;
 use crate::model::clock::When;
@@ -78,9 +79,6 @@ pub(crate) fn with_subgroups(state: &State, mut groups: Bits, when: &When<'_>) -
     groups
 }
 
-/// The groups and roles of which members are read at a time.
-const AHEAD: usize = 16;
-
 /// The users who have one of these roles directly, or are direct members of one of these groups, at an instant.
 ///
 /// # Complexity
@@ -93,9 +91,9 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     // Those for whom a window decides are read afterwards, once each and in the order of numbers, in which they are
     // stored.
     let mut windowed = Bits::new();
-    for some in holders.chunks(AHEAD) {
+    for some in holders.chunks(AT_A_TIME) {
         // The rows, the first nodes and the items are seldom cached. So the processor waits for several of each at a time.
-        let some: SmallVec<[_; AHEAD]> = some.iter().map(|backs| backs.iter()).collect();
+        let some: SmallVec<[_; AT_A_TIME]> = some.iter().map(|backs| backs.iter()).collect();
         for back in some.into_iter().flatten() {
             if back.is_windowed() {
                 windowed.insert(back.from())

@@ -20,7 +20,7 @@ use crate::resolver::tables::keyed_hash::{KeyedHash, KeyedTextHash};
 use crate::resolver::tables::persistent_vec::PersistentVec;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
-/// How many rows are read at a time. A processor waits for about ten cache lines at once.
+/// How many rows, or lists of members, are read at a time. A processor waits for about ten cache lines at once.
 pub(crate) const AT_A_TIME: usize = 16;
 
 /// Where a permission or role is defined.

@@ -381,26 +381,10 @@ impl Applied<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use rolecall::blocking::Authorizer;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::logged::logged;
 
     #[test]
     fn a_large_commit_has_a_line_for_each_of_the_first_changes_and_one_for_the_others() -> rolecall::Result<()> {
@@ -417,11 +401,7 @@ mod tests {
             })?;
             let group = acme.now().group("staff").unwrap().id;
             let deleted = acme.update(|tx| tx.delete_group("staff"))?;
-            let written = Written::default();
-            let writer = written.clone();
-            let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-            tracing::subscriber::with_default(subscriber, || log("root", &deleted));
-            let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+            let text = logged(|| log("root", &deleted));
             let found: Vec<&str> = text.lines().collect();
             assert!(found.len() == lines && found.iter().all(|line| line.contains("by=root")), "{text}");
             assert!(found.first().unwrap().contains(&format!("removed group: group {group}")), "{text}");

@@ -1,4 +1,4 @@
-//! Who may make a large change now.
+//! Limits how many large changes are under way, and orders them.
 //!
 //! A change reserves a *place* before it begins, and keeps it until it has ended, whether its client waits or not. So there are
 //! never more of them than there are places. Then it waits for its *turn*: one of a tenant at a time, so a tenant whose changes

@@ -82,7 +82,7 @@ fn reads(description: &Value, large: &Tenant) -> BTreeSet<String> {
     paths
 }
 
-/// Questions of the largest size: the call, what is asked, and the body.
+/// Questions of the largest size: the call, a name for the question, and the body.
 fn questions() -> Vec<(String, &'static str, Value)> {
     let subject = |user: usize| json!({ "type": "user", "id": key(user) });
     let about = |area: usize| json!({ "type": format!("area{area}"), "id": "1" });
@@ -193,7 +193,7 @@ impl Changes<'_> {
         answer["id"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A change of each kind. What is changed is the group or a role of everybody, where there is one.
+    /// A change of each kind: of the group or a role of everybody, where there is one.
     async fn make_each(&mut self, large: &Tenant) {
         let now = large.now();
         let everybody = now.group("everybody").unwrap().id;

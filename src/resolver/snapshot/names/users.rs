@@ -1,4 +1,4 @@
-//! What names a user: texts, ids, and references to them. Handles are in `names.rs`.
+//! The types that name a user: texts, ids, and references to them. Handles are in `names.rs`.
 
 use std::borrow::Cow;
 use std::rc::Rc;

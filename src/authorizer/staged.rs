@@ -104,8 +104,11 @@ impl Held {
         match outcome {
             Outcome::Committed(revision) => self.inner.record(Event::Committed(revision)),
             Outcome::Aborted => self.inner.record(Event::CommitFailed(ErrorKind::Conflict)),
-            Outcome::InDoubt | Outcome::Unknown => {}
+            Outcome::InDoubt | Outcome::Unknown => return outcome,
         }
+        // Whoever has hung up meanwhile can ask for it.
+        self.inner.tell(self.pending.envelope.id, outcome);
+        self.inner.resolved_within_call(self.pending.envelope.id);
         outcome
     }
 }

@@ -109,6 +109,7 @@ impl World {
     }
 
     fn observe_one(&mut self, process: usize, handle: usize) -> Checked {
+        let now = self.now();
         let Self { processes, history, coverage, .. } = self;
         let process = &mut processes[process];
         let handle = &mut process.handles[handle];
@@ -132,9 +133,10 @@ impl World {
         let unknown = process.commits.iter().find(|doubt| {
             let undecided =
                 matches!(doubt.base, Base::At(base) if base.tenant_id == at.tenant_id && at.revision <= base.revision);
-            // Nobody saw the outcome that a dropped tenant reported. If a backup was restored since, it may have
-            // reported one.
-            let may_be_told = doubt.is_unwatched && doubt.era != history.era();
+            // Nobody saw the outcome that a dropped tenant reported. If a backup was restored since its base was made, it
+            // may have reported one.
+            let is_lost = |base: Base| matches!(base, Base::At(base) if !history.has(base.commit, now));
+            let may_be_told = doubt.is_unwatched && (doubt.era != history.era() || is_lost(doubt.base));
             doubt.state == Known::Unknown && undecided && !may_be_told
         });
         if let Some(doubt) = unknown {

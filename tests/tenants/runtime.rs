@@ -244,6 +244,26 @@ fn f25_each_call_that_has_its_turn_outlives_its_client() {
     assert_eq!(acme.now().unavailable(), Some(Reason::Deleted), "a tenant is deleted");
 }
 
+#[test]
+fn the_outcome_of_a_stage_can_be_asked_for_after_its_client_has_hung_up() {
+    for is_committed in [true, false] {
+        let (store, runtime, _authorizer, acme) = acme();
+        let staged = runtime.finish(acme.stage(|tx| tx.create_user("bob")?.done())).unwrap();
+        let commit = staged.commit().envelope.id;
+        if is_committed {
+            runtime.finish(store.commit(staged.commit())).unwrap();
+        }
+        store.waits(true);
+        hang_up(staged.finish());
+        runtime.run();
+        assert_eq!((acme.outcome(commit), may(&acme)), (None, true), "it is being found out");
+        store.waits(false);
+        runtime.run();
+        let outcome = if is_committed { Outcome::Committed(acme.revision()) } else { Outcome::Aborted };
+        assert_eq!((acme.outcome(commit), has(&acme, "bob"), runtime.tasks()), (Some(outcome), is_committed, 0));
+    }
+}
+
 #[cfg(feature = "json")]
 #[test]
 fn f25_imports_and_replacements_outlive_their_client() {

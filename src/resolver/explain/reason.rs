@@ -155,7 +155,7 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     let groups_free = |number| !has(user.groups(), number);
     // Where many give it, the first by name are found without the others.
     let count = if state.columns.are_closed() { state.columns.count_with(permission) } else { 0 };
-    let many = Some(2 * count).filter(|_| count > MANY);
+    let many = Some(STEPS * count).filter(|_| count > MANY);
     let gives = |source| state.columns.column(source).is_some_and(|column| state.columns.has(column, permission));
     let roles = many.and_then(|most| walked(&state.roles, most, |n| gives(Source::Role(n)) && roles_free(n)));
     let groups = many.and_then(|most| walked(&state.groups, most, |n| gives(Source::Group(n)) && groups_free(n)));
@@ -181,9 +181,11 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     explanation.groups.truncate(MOST_HOLDERS);
 }
 
-/// If more give it, it is fastest to look for the first in the order of names. The tests of this crate's modules have
-/// fewer.
+/// If more give it, they are not collected first. The tests of this crate's modules have fewer.
 const MANY: usize = if cfg!(test) { 3 } else { 8 * MOST_HOLDERS };
+
+/// How many entities can be passed in the order of names in the time in which one name is read and sorted.
+const STEPS: usize = if cfg!(test) { 1 } else { 16 };
 
 /// Some entities by name, and whether there are more. Two names may be equal, of which the order of ids decides, so
 /// there is one more than are listed.
@@ -191,7 +193,7 @@ type First<'a, R> = (Vec<&'a R>, bool);
 
 /// The first entities by name for which this is true. `None` if that takes more than `most` steps.
 fn walked<R: Row>(table: &Table<R>, most: usize, is_one: impl Fn(u32) -> bool) -> Option<First<'_, R>> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(MOST_HOLDERS + 1);
     for (step, number) in table.sorted().enumerate() {
         if step == most {
             return None;
@@ -208,12 +210,15 @@ fn walked<R: Row>(table: &Table<R>, most: usize, is_one: impl Fn(u32) -> bool) -
 
 /// The first of these entities by name.
 fn first<'a, R: Row>(table: &'a Table<R>, numbers: &Bits, is_free: impl Fn(u32) -> bool) -> First<'a, R> {
-    let mut found: Vec<u32> = if numbers.len() > MANY {
-        table.sorted().filter(|n| numbers.contains(*n) && is_free(*n)).take(MOST_HOLDERS + 1).collect()
-    } else {
-        numbers.iter().filter(|n| is_free(*n)).collect()
-    };
-    found.sort_by_cached_key(|n| table.name_at(*n).to_owned());
+    if let Some(found) = walked(table, STEPS * numbers.len(), |n| numbers.contains(n) && is_free(n)) {
+        return found;
+    }
+    let mut found: Vec<_> = numbers.iter().filter(|n| is_free(*n)).map(|n| (table.name_at(n), n)).collect();
     let more = found.len() > MOST_HOLDERS;
-    (found.into_iter().take(MOST_HOLDERS + 1).filter_map(|n| table.row(n)).collect(), more)
+    if more {
+        found.select_nth_unstable(MOST_HOLDERS);
+        found.truncate(MOST_HOLDERS + 1);
+    }
+    found.sort_unstable();
+    (found.into_iter().filter_map(|(_, n)| table.row(n)).collect(), more)
 }

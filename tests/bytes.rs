@@ -11,7 +11,7 @@ use rolecall::review::Reconciliation;
 use rolecall::store::MemoryStore;
 use rolecall::{Snapshot, Timestamp, Window};
 
-const USERS: usize = 20_000;
+const USERS: usize = if cfg!(debug_assertions) { 10_000 } else { 20_000 };
 const GROUPS: usize = 400;
 
 /// The memory after a load, without the store. It is about 229 bytes per user, and up to 235 depending on the hash

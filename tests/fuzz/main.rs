@@ -145,7 +145,7 @@ fn the_corpus_passes_and_is_refused_for_every_reason() {
 
 #[test]
 fn a_few_mutations_of_the_corpus() {
-    mutations(1, 30);
+    mutations(1, if cfg!(debug_assertions) { 8 } else { 30 });
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) fn call() -> impl Strategy<Value = Call> {
 }
 
 pub(super) fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
-    let steps = if cfg!(debug_assertions) { 1..8 } else { 1..14 };
+    let steps = if cfg!(debug_assertions) { 1..5 } else { 1..14 };
     prop::collection::vec(prop::collection::vec(call(), 1..6), steps)
 }
 

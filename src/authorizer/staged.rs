@@ -106,7 +106,7 @@ impl Held {
             Outcome::Aborted => self.inner.record(Event::CommitFailed(ErrorKind::Conflict)),
             Outcome::InDoubt | Outcome::Unknown => return outcome,
         }
-        // Whoever has hung up meanwhile can ask for it.
+        // A caller that has hung up can ask for it.
         self.inner.tell(self.pending.envelope.id, outcome);
         self.inner.resolved_within_call(self.pending.envelope.id);
         outcome
@@ -292,6 +292,9 @@ impl<T> Staged<T> {
     ///
     /// # Consistency
     /// When it returns, every later question in this process sees the change.
+    ///
+    /// If its future is dropped, a [runtime](crate::AuthorizerBuilder::runtime) finds out all the same, and [`Tenant::outcome`]
+    /// returns it. Without one, the commit is in doubt until the next asynchronous call on the tenant.
     ///
     /// # Complexity
     /// One call to the store. One more if the commit is not there.

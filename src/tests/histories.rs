@@ -109,7 +109,9 @@ fn a20_advanced_rebuilt_and_reference_agree_after_every_step() {
     thread::scope(|scope| {
         let other = (!cfg!(debug_assertions)).then(|| scope.spawn(half));
         half();
-        other.map(|other| other.join().unwrap());
+        if let Some(other) = other {
+            other.join().unwrap();
+        }
     });
     if !cfg!(debug_assertions) {
         every_form_was_reached();

@@ -75,15 +75,15 @@ pub(crate) struct FirstPaths {
     found: Vec<(u32, usize)>,
 }
 
-/// Finds the first paths to all permissions at once, suspended or not.
+/// Finds the first paths to all permissions at once, or to one of them, suspended or not.
 ///
 /// # Complexity
-/// O(groups and roles of the user, their relations and grants).
-pub(crate) fn find_all(state: &State, user: &UserRow, when: &When<'_>) -> FirstPaths {
+/// O(groups and roles of the user, their relations and grants). For one permission, that of [`find`].
+pub(crate) fn find_all(state: &State, user: &UserRow, only: Option<u32>, when: &When<'_>) -> FirstPaths {
     let (mut visits, mut seen) = (Visits::new(), Seen::default());
     let (mut level, mut known, mut found) = (Visits::new(), Bits::new(), Vec::new());
     let enter = |level: &mut Visits, before, node, edge: &Edge| {
-        if is_active(*edge, when) {
+        if only.is_none_or(|permission| leads(state, node, permission)) && is_active(*edge, when) {
             level.push(Visit { before, node, window: edge.window, rank: 0 });
         }
     };
@@ -94,14 +94,16 @@ pub(crate) fn find_all(state: &State, user: &UserRow, when: &When<'_>) -> FirstP
         visits.extend(level.drain(..).filter(|visit| seen.insert(visit.node)));
         for at in start..visits.len() {
             let Some(visit) = visits.get(at).copied() else { break };
-            let role = match visit.node {
-                Source::Role(role) => state.roles.row(role),
-                Source::Group(_) => None,
-            };
-            if let Some(role) = role {
-                let named = role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n));
-                let new = named.chain(role.matched.iter()).filter(|permission| known.insert(*permission));
-                found.extend(new.map(|permission| (permission, at)));
+            if let Some(permission) = only {
+                if state.permission_is_grantable(permission) && grants(state, visit.node, permission).next().is_some() {
+                    return FirstPaths { visits, found: vec![(permission, at)] };
+                }
+            } else if let Source::Role(role) = visit.node {
+                if let Some(role) = state.roles.row(role) {
+                    let named = role.grants.iter().copied().filter(|n| state.permission_is_grantable(*n));
+                    let new = named.chain(role.matched.iter()).filter(|permission| known.insert(*permission));
+                    found.extend(new.map(|permission| (permission, at)));
+                }
             }
             each_edge(state, visit.node, |node, edge| enter(&mut level, Some(at), node, edge));
         }
@@ -121,7 +123,7 @@ pub(crate) fn find_through(
     permission: u32,
     when: &When<'_>,
 ) -> Option<Path> {
-    let FirstPaths { visits, .. } = find_all(state, user, when);
+    let FirstPaths { visits, .. } = find_all(state, user, None, when);
     let is_one = |visit: &Visit| matches!(visit.node, Source::Role(role) if roles.binary_search(&role).is_ok());
     let way_to = |at: usize| {
         let visit = *visits.get(at).filter(|visit| is_one(visit))?;

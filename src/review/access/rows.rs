@@ -156,7 +156,9 @@ impl<'m> AccessRows<'m> {
         loop {
             let number = self.users.next()?;
             let Some(user) = self.state.users.row(number).filter(|user| !user.is_suspended()) else { continue };
-            let first = find_all(self.state, user, &self.when);
+            let only =
+                self.permissions.as_ref().filter(|wanted| wanted.len() == 1).and_then(|wanted| wanted.iter().next());
+            let first = find_all(self.state, user, only, &self.when);
             let is_wanted = |n: u32| self.permissions.as_ref().is_none_or(|wanted| wanted.contains(n));
             let mut permissions: Vec<(u32, usize)> =
                 first.found().iter().copied().filter(|(permission, _)| is_wanted(*permission)).collect();

@@ -101,14 +101,14 @@ impl Held {
         if outcome != Outcome::InDoubt {
             self.resolved();
         }
-        match outcome {
-            Outcome::Committed(revision) => self.inner.record(Event::Committed(revision)),
-            Outcome::Aborted => self.inner.record(Event::CommitFailed(ErrorKind::Conflict)),
+        let event = match outcome {
+            Outcome::Committed(revision) => Event::Committed(revision),
+            Outcome::Aborted => Event::CommitFailed(ErrorKind::Conflict),
             Outcome::InDoubt | Outcome::Unknown => return outcome,
-        }
+        };
         // A caller that has hung up can ask for it.
         self.inner.tell(self.pending.envelope.id, outcome);
-        self.inner.resolved_within_call(self.pending.envelope.id);
+        self.inner.record(event);
         outcome
     }
 }
@@ -309,10 +309,14 @@ impl<T> Staged<T> {
         if !*held.is_handed_out.get_mut() {
             return Err(not_committed(&plan));
         }
-        let runtime = held.inner.shared.runtime.clone();
+        let inner = Arc::clone(&held.inner);
+        let runtime = inner.shared.runtime.as_ref();
         let span = Span::commit(held.inner.tenant_id, Some(plan.base.position), commit, plan.changes.len());
         // If the task is stopped, what it held is dropped, and the commit is in doubt.
-        let outcome = detached(runtime.as_ref(), span.around(held.find_out())).await;
+        let outcome = detached(runtime, span.around(held.find_out())).await;
+        if matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Aborted)) {
+            inner.outcome_is_returned(commit);
+        }
         match outcome {
             // Also without changes, it is a commit.
             Ok(Outcome::Committed(revision)) => {

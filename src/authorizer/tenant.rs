@@ -90,7 +90,7 @@ struct SyncState {
     outcomes: VecDeque<Remembered>,
 }
 
-/// A commit that was in doubt.
+/// A commit that was in doubt, or whose caller no longer waited.
 #[derive(Debug)]
 struct Remembered {
     commit: CommitId,
@@ -281,7 +281,7 @@ impl Inner {
         known.failed_refreshes = known.failed_refreshes.saturating_add(1);
     }
 
-    /// Remembers the outcome of a commit that is or was in doubt.
+    /// Remembers the outcome of a commit that is or was in doubt, or whose caller may no longer wait.
     pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
         let known = &mut *lock(&self.sync_state);
         if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
@@ -293,6 +293,11 @@ impl Inner {
             known.outcomes.remove(least);
         }
         known.outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
+    }
+
+    /// Forgets an outcome that its caller receives.
+    pub(crate) fn outcome_is_returned(&self, commit: CommitId) {
+        lock(&self.sync_state).outcomes.retain(|known| known.commit != commit);
     }
 
     /// Records that the call that sent a commit has resolved it. No caller received `InDoubt`.

@@ -281,11 +281,12 @@ impl<'m> AccessReport<'m> {
     pub fn rows(self) -> AccessRows<'m> {
         let state = &self.moment.compiled().state;
         let (when, why) = (self.when(), self.why);
-        let ranks = if why.is_none() { ranks(state) } else { Vec::new() };
-        let users =
-            if why.is_none() { users_from(state, self.users, &self.after) } else { Box::new(std::iter::empty()) };
         let (permissions, every_path) = (self.permissions, self.every_path);
-        AccessRows { state, when, users, permissions, ranks, every_path, current: None }
+        let is_empty = why.is_some() || permissions.as_ref().is_some_and(Bits::is_empty);
+        let ranks = if is_empty { Vec::new() } else { ranks(state) };
+        let users = if is_empty { Box::new(std::iter::empty()) } else { users_from(state, self.users, &self.after) };
+        let only = permissions.as_ref().filter(|wanted| wanted.len() == 1).and_then(|wanted| wanted.iter().next());
+        AccessRows { state, when, users, permissions, only, ranks, every_path, current: None }
     }
 
     fn when(&self) -> When<'static> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::histories::{INSTANTS, at, build, call, catalog, conflicting_catalog, next_catalog, populated};
+use super::histories::{INSTANTS, PERMISSIONS, at, build, call, catalog, conflicting_catalog, next_catalog, populated};
 use crate::model::catalog::Catalog;
 use crate::model::records::{Holder, Record, RecordKey, Status, Window};
 use crate::model::reference::Model;
@@ -80,6 +80,10 @@ fn restrictions_agree(moment: &Moment<'_>, all: &[crate::review::AccessRow]) {
         let (holders, given) = (moment.all_holders(role), moment.effective_of_role(role));
         let expected = all.iter().filter(|row| holders.contains(row.user_id) && given.contains(row.permission_id));
         assert!(moment.access_report().role(role).rows().eq(expected.cloned()), "{role}");
+    }
+    for permission in PERMISSIONS {
+        let expected = all.iter().filter(|row| row.permission == permission);
+        assert!(moment.access_report().permission(permission).rows().eq(expected.cloned()), "{permission}");
     }
     for row in all {
         let expected = all.iter().filter(|other| other.user == row.user);

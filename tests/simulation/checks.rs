@@ -134,9 +134,10 @@ impl World {
             let undecided =
                 matches!(doubt.base, Base::At(base) if base.tenant_id == at.tenant_id && at.revision <= base.revision);
             // Nobody saw the outcome that a dropped tenant reported. If a backup was restored since its base was made, it
-            // may have reported one.
+            // may have reported one, and answers from what was restored.
             let is_lost = |base: Base| matches!(base, Base::At(base) if !history.has(base.commit, now));
-            let may_be_told = doubt.is_unwatched && (doubt.era != history.era() || is_lost(doubt.base));
+            let is_restored = is_lost(doubt.base) && history.has(at.commit, now);
+            let may_be_told = doubt.is_unwatched && (doubt.era != history.era() || is_restored);
             doubt.state == Known::Unknown && undecided && !may_be_told
         });
         if let Some(doubt) = unknown {

@@ -396,8 +396,8 @@ impl Tenant {
 
     /// Returns what became of a commit that was in doubt when its update returned or was dropped. `None` if no such
     /// commit is known: only the last 1,024 are remembered while the tenant is open. Updates that succeeded or met a
-    /// conflict do not count. Finished stages do, also if the caller of [`finish`](crate::authorizer::Staged::finish) no longer
-    /// waited.
+    /// conflict do not count, nor do finished stages, unless the caller of [`finish`](crate::authorizer::Staged::finish) no
+    /// longer waited.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -135,6 +135,8 @@ pub struct AccessRows<'m> {
     pub(super) when: When<'static>,
     pub(super) users: Users<'m>,
     pub(super) permissions: Option<Bits>,
+    /// The permission, if it is one.
+    pub(super) only: Option<u32>,
     /// The place of each permission in the order of slugs.
     pub(super) ranks: Vec<u32>,
     pub(super) every_path: bool,
@@ -156,9 +158,7 @@ impl<'m> AccessRows<'m> {
         loop {
             let number = self.users.next()?;
             let Some(user) = self.state.users.row(number).filter(|user| !user.is_suspended()) else { continue };
-            let only =
-                self.permissions.as_ref().filter(|wanted| wanted.len() == 1).and_then(|wanted| wanted.iter().next());
-            let first = find_all(self.state, user, only, &self.when);
+            let first = find_all(self.state, user, self.only, &self.when);
             let is_wanted = |n: u32| self.permissions.as_ref().is_none_or(|wanted| wanted.contains(n));
             let mut permissions: Vec<(u32, usize)> =
                 first.found().iter().copied().filter(|(permission, _)| is_wanted(*permission)).collect();

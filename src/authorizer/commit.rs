@@ -338,7 +338,9 @@ impl Inner {
         match detached(self.shared.runtime.as_ref(), span.around(work)).await {
             Ok(pushed) => pushed,
             Err(Stopped::BeforeItBegan) => Err(Stopped::BeforeItBegan.into()),
-            Err(Stopped::HalfWay) => Err(Error::in_doubt(commit).reason("the task of the update was stopped half way")),
+            Err(Stopped::HalfWay) => {
+                Err(Error::in_doubt(commit).reason("the task of the update was stopped before it finished"))
+            }
         }
     }
 

@@ -241,7 +241,7 @@ fn stopped(stopped: Stopped) -> Error {
     match stopped {
         Stopped::BeforeItBegan => error,
         Stopped::HalfWay => Error::new(ErrorKind::InDoubt)
-            .reason("the task of the creation was stopped half way")
+            .reason("the task of the creation was stopped before it finished")
             .advise(CREATION_ADVICE),
     }
 }

@@ -43,7 +43,7 @@ pub struct Metrics {
     pub commits: u64,
     /// Commits that the store refused or could not take. Nothing was changed.
     pub commit_failures: u64,
-    /// Commits that met one of another writer. They were planned again.
+    /// Commits that conflicted with another writer's commit and were planned again.
     pub conflicts: u64,
     /// Commits that came into doubt.
     pub in_doubt: u64,
@@ -53,7 +53,7 @@ pub struct Metrics {
     pub followed_commits: u64,
     /// Open tenants that were loaded again as a whole.
     pub reloads: u64,
-    /// Attempts to take in commits of other writers that failed.
+    /// Failed attempts to apply the commits of other writers.
     pub refresh_failures: u64,
     /// Polls of [followers](crate::Authorizer::follow) that the store answered.
     pub polls: u64,

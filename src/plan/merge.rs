@@ -73,7 +73,7 @@ pub struct MovedRelation {
 impl Tx {
     /// Moves all memberships and direct assignments of one user to another, and deletes the first.
     ///
-    /// Use it if one person has two accounts. The other user keeps everything that it has, and nobody's time gets
+    /// Use it if one person has two accounts. The other user keeps everything that it has, and no window gets
     /// shorter:
     ///
     /// | the first user has | the other user | result |

@@ -31,6 +31,7 @@ fn set_up(tx: &Tx) -> Result<()> {
     (0..100).try_for_each(|n| tx.create_permission(&format!("posts:{n}"))?.done())?;
     tx.create_role("reader")?.grant("posts:1")?;
     tx.create_role("editor")?.grant("posts:*")?.include("reader")?;
+    tx.create_role("owner")?.grant("*")?;
     tx.create_group("everybody")?;
     tx.create_group("staff")?.assign("editor")?.add_parent("everybody")?;
     (0..100).try_for_each(|n| tx.create_user(&format!("user{n}"))?.join("staff")?.assign("reader")?.done())?;
@@ -50,7 +51,7 @@ fn grant(tx: &Tx) -> Result<()> {
 }
 
 /// Each invariant that guards against a lost write, and a call that depends on it.
-const LOST_WRITES: [(&str, Call); 17] = [
+const LOST_WRITES: [(&str, Call); 19] = [
     // The tables.
     ("a vector reaches the index that is set", create_user),
     ("a path leads to a place in a sequence", unassign_all),
@@ -67,9 +68,13 @@ const LOST_WRITES: [(&str, Call); 17] = [
     }),
     ("a name that is listed was free", create_user),
     ("a user has an id at its number", create_user),
+    ("an entity is found by its name and by its external id, or by neither", |tx| {
+        tx.user("alice")?.set_key("alicia")?.done()
+    }),
     ("a user that was put has a row", |tx| tx.user("alice")?.set_key("alicia")?.done()),
     // The cached rows.
     (WORD, grant),
+    (WORD, |tx| tx.create_permission("reports:read")?.done()),
     (ROW, |tx| tx.role("editor")?.grant("posts:3")?.done()),
     // The plan.
     ("the two sides of a change are one record", |tx| tx.group("staff")?.set_name("Staff")?.done()),

@@ -212,6 +212,29 @@ fn an_entry_that_returns_to_the_catalog_grants_again() {
     assert!(first(&store).check("alice", "posts:write"));
 }
 
+/// The catalog's role first, whatever lists them (R9).
+fn both_roles_are_listed(acme: &Tenant) {
+    let page = acme.now().roles(&PageRequest::of(100));
+    let editors: Vec<_> = page.items.iter().filter(|role| role.slug() == "editor").map(|role| role.id()).collect();
+    assert_eq!(editors.len(), 2);
+    let calls = |tx: &rolecall::Tx| {
+        tx.create_role("both")?.include(editors[0])?.include(editors[1])?;
+        tx.create_group("team")?.assign(editors[1])?.assign(editors[0])?;
+        tx.create_user("carol")?.assign(editors[1])?.assign(editors[0])?.done()
+    };
+    let ((), plan) = acme.plan(calls).unwrap();
+    let preview = plan.preview();
+    let now = preview.at(Timestamp::UNIX_EPOCH);
+    let inherited = [now.all_roles_of("carol"), now.all_roles_of_group("team"), now.all_includes_of("both")];
+    let direct = [now.roles_of("carol"), now.roles_of_group("team")];
+    let inherited = inherited.iter().map(|list| list.iter().map(|role| role.record.clone()).collect::<Vec<_>>());
+    let direct = direct.iter().map(|list| list.iter().map(|role| role.record.clone()).collect());
+    for roles in inherited.chain(direct).chain([now.includes_of("both").to_vec()]) {
+        let editors = roles.iter().filter(|role| role.slug() == "editor");
+        assert_eq!(editors.map(|role| role.origin).collect::<Vec<_>>(), [Origin::Catalog, Origin::Tenant]);
+    }
+}
+
 #[test]
 fn f26_a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     let store = MemoryStore::default();
@@ -240,6 +263,7 @@ fn f26_a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
         assert_eq!(acme.decide("alice", slug), Decision::Denied(Reason::CatalogConflict));
     }
     acme.update(|tx| tx.create_user("bob")?.done()).unwrap();
+    both_roles_are_listed(&acme);
     type Call = fn(&rolecall::Tx) -> rolecall::Result<()>;
     let by_slug: [Call; 9] = [
         |tx| tx.permission("posts:read")?.done(),

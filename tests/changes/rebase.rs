@@ -250,7 +250,11 @@ fn f27_a_plan_of_another_opening_can_be_rebased_and_one_of_another_tenant_cannot
     again.delete().unwrap();
     assert_eq!(again.rebase(&approved).unwrap_err().kind(), ErrorKind::Deleted);
     let successor = authorizer.create_tenant("acme", "Acme").unwrap();
-    assert_eq!(successor.rebase(&approved).unwrap_err().kind(), ErrorKind::ForeignPlan, "another life of the slug");
+    assert_eq!(
+        successor.rebase(&approved).unwrap_err().kind(),
+        ErrorKind::ForeignPlan,
+        "another tenant with this slug"
+    );
 }
 
 /// Nothing is done twice: a plan that has been committed does not apply again, and neither does its clone.
@@ -475,7 +479,7 @@ fn f27_a_commit_that_is_refused_names_the_rebase() {
     assert_eq!(text(&acme), "the tenant has changed since the plan was made; use `rebase`, or plan again");
     assert_eq!(
         text(&authorizer.create_tenant("globex", "Globex").unwrap()),
-        "the plan was made by another tenant, or before this one was closed and opened again; use `rebase` for a plan of \
+        "the plan was made by another tenant, or before this tenant was closed and opened again; use `rebase` for a plan of \
          this tenant, otherwise plan again on this one"
     );
 }

@@ -152,7 +152,7 @@ codes! {
         /// creation, open the tenant by its slug instead. A tenant that was certainly created and could not be opened is in
         /// doubt, too; the text says so.
         InDoubt = "in_doubt",
-        /// An earlier commit has the tenant's turn: it is in doubt, or it is staged and was not finished in time. Nothing of
+        /// An earlier commit blocks the tenant: it is in doubt, or it is staged and was not finished in time. Nothing of
         /// this call was sent, so call again later. Every call first tries to resolve a commit in doubt.
         /// [`Error::commit`](crate::Error::commit) is the id of the earlier commit.
         Blocked = "blocked",
@@ -181,7 +181,7 @@ codes! {
         /// [`Error::gives_to_manager`](crate::Error::gives_to_manager) says whether the entity was to be given to it.
         Managed = "managed",
         /// A guarded transaction would give somebody a right that its actor does not hold (R13), or loosen a separation
-        /// of duties (R14). [`Error::missing_rights`](crate::Error::missing_rights) lists the rights and separations,
+        /// of duties (R14) or a binding assertion (R17). [`Error::missing_rights`](crate::Error::missing_rights) lists the rights and separations,
         /// and the changes that would do so.
         Escalation = "escalation",
         /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).

@@ -122,7 +122,7 @@ impl Inner {
                     Some(commit) => write!(f, "blocked by commit {commit}, which is in doubt or staged")?,
                     None => f.write_str("blocked by a commit that is in doubt or staged")?,
                 }
-                f.write_str("; nothing was changed by this call, try again later")
+                f.write_str("; this call changed nothing; try again later")
             }
             ErrorKind::Managed => self.managed(f),
             ErrorKind::Escalation => {
@@ -213,15 +213,17 @@ const fn sentence(kind: ErrorKind) -> &'static str {
             "the store cannot be used inside the closure of an update on the same thread; call it after the update"
         }
         ErrorKind::Stale => "the tenant has changed since the plan was made",
-        ErrorKind::ForeignPlan => "the plan was made by another tenant, or before this one was closed and opened again",
+        ErrorKind::ForeignPlan => {
+            "the plan was made by another tenant, or before this tenant was closed and opened again"
+        }
         ErrorKind::Conflict => "other writers committed first at every attempt; try again",
-        ErrorKind::Unavailable => "store unavailable, nothing was changed",
+        ErrorKind::Unavailable => "store unavailable; nothing was changed",
         ErrorKind::TooLarge => "commit is larger than the store accepts",
         ErrorKind::UnsupportedRecord => "store does not support a kind of record",
         ErrorKind::Closed => "tenant is closed; open it again",
         ErrorKind::Deleted => "tenant was deleted",
         ErrorKind::TooManyEntities => {
-            "the tenant has had too many entities of one kind since it was opened; open it again if most were deleted"
+            "the tenant has had too many entities of one kind since it was opened; close it and open it again if most were deleted"
         }
         ErrorKind::NotInHistory => "the history does not have this state",
         ErrorKind::Internal => "internal invariant broken",

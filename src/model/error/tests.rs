@@ -82,7 +82,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::new(ErrorKind::ForeignPlan),
-            "the plan was made by another tenant, or before this one was closed and opened again",
+            "the plan was made by another tenant, or before this tenant was closed and opened again",
         ),
         (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
         (
@@ -92,12 +92,12 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::blocked(commit),
-            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; nothing was changed by \
-             this call, try again later",
+            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; this call \
+             changed nothing; try again later",
         ),
         (
             Error::new(ErrorKind::Unavailable).reason("timed\nout"),
-            "store unavailable, nothing was changed: timed\\nout",
+            "store unavailable; nothing was changed: timed\\nout",
         ),
         (Error::new(ErrorKind::TooLarge).reason("2 MB"), "commit is larger than the store accepts: 2 MB"),
         (Error::new(ErrorKind::UnsupportedRecord), "store does not support a kind of record"),
@@ -109,7 +109,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Deleted), "tenant was deleted"),
         (
             Error::new(ErrorKind::TooManyEntities),
-            "the tenant has had too many entities of one kind since it was opened; open it again if most were deleted",
+            "the tenant has had too many entities of one kind since it was opened; close it and open it again if most were deleted",
         ),
         (Error::rejected("the trial has ended"), "the trial has ended"),
         (

@@ -95,7 +95,7 @@ pub enum Reason {
     /// The user holds something that grants it, but not now. Too many windows combine to work out when, or whether, all
     /// windows of a path are active.
     OutsideWindows,
-    /// The user may do it, and not with the roles to which the question is narrowed (R15).
+    /// The user may do it, but not with the roles to which the question is narrowed (R15).
     Narrowed,
     /// The store has not confirmed the state of the tenant for longer than the
     /// [bound on staleness](crate::AuthorizerBuilder::max_staleness). The tenant denies every check until it does.

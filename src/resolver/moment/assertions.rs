@@ -100,7 +100,7 @@ impl Moment<'_> {
     /// (R17): by assertion, then by user. Each user is listed once for an assertion, with the first instant.
     ///
     /// No plan lets a binding assertion fail. One can fail because of stored data that breaks it, or because of a new catalog.
-    /// The tenant opens and refreshes all the same, so ask after that.
+    /// The tenant still opens and refreshes: call this after a release to find out.
     ///
     /// ```
     /// use rolecall::assertions::Assertion;

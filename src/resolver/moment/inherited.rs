@@ -326,7 +326,7 @@ impl Moment<'_> {
             Source::Group(_) => None,
         });
         let mut found: Vec<Inherited<WithOrigin<RoleRecord>>> = found.collect();
-        found.sort_by(|a, b| a.record.record.slug.cmp(&b.record.record.slug));
+        found.sort_by(|a, b| a.record.in_order(&b.record));
         found
     }
 

@@ -1,5 +1,7 @@
 //! Questions that look up and list users, groups, roles and permissions.
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
 use super::Moment;
@@ -37,6 +39,14 @@ pub struct WithOrigin<R> {
     /// Whether its slug belongs to the tenant and to the catalog (R9). A permission then gives nothing. A question by the
     /// slug is about the catalog's; the other one is found by its id.
     pub in_conflict: bool,
+}
+
+impl WithOrigin<RoleRecord> {
+    /// The order of lists: by slug, and of two with one slug the catalog's first (R9).
+    pub(crate) fn in_order(&self, other: &Self) -> Ordering {
+        let is_own = |role: &Self| role.origin == Origin::Tenant;
+        self.record.slug.cmp(&other.record.slug).then_with(|| is_own(self).cmp(&is_own(other)))
+    }
 }
 
 impl From<&PermissionRow> for WithOrigin<PermissionRecord> {
@@ -345,7 +355,7 @@ impl Moment<'_> {
         users.rows_that(users.sorted().filter(|_| self.answers()), is_managed).map(|row| &row.record)
     }
 
-    /// Returns the direct members of a group that this directory manages (R16), by key, whatever the windows of their
+    /// Returns the direct members of a group who are managed by this directory (R16), by key, whatever the windows of their
     /// memberships are. A directory asks for them, for example. [`Moment::members`] returns all members, in pages.
     ///
     /// ```

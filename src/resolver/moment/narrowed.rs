@@ -90,13 +90,13 @@ impl Moment<'_> {
 }
 
 impl NarrowedUser<'_> {
-    /// Refuses to activate more than so many of these roles at once: dynamic separation of duties.
+    /// Returns an error if more than `at_most` of these roles are active: dynamic separation of duties.
     ///
-    /// Alice may be a clerk and an approver, and not in the same session. A session is the list of roles that the application
+    /// Alice may be a clerk and an approver, but not in the same session. A session is the list of roles that the application
     /// activates for her. Ask in this way for each request, so that a role which she gets later counts, too.
     ///
     /// A role counts if the narrowed user has it: it was given and the user has it at this moment, or such a role includes it.
-    /// The name is that of the separation in the error. It is not a separation of the tenant ([`create_separation`](crate::Tx::create_separation)), which forbids to *hold* the roles together (R14).
+    /// The name is that of the separation in the error. It is not a separation of the tenant ([`create_separation`](crate::Tx::create_separation)), which forbids *holding* the roles together (R14).
     ///
     /// ```
     /// # use rolecall::ErrorKind;
@@ -303,7 +303,7 @@ impl NarrowedUser<'_> {
         List::about(Some(()), why, |()| {
             let rows = self.roles.iter().filter_map(|role| must(table.row(*role), NEAR_END));
             let mut roles: Vec<WithOrigin<RoleRecord>> = rows.map(WithOrigin::from).collect();
-            roles.sort_by(|a, b| (&a.record.slug, a.origin).cmp(&(&b.record.slug, b.origin)));
+            roles.sort_by(WithOrigin::in_order);
             roles
         })
     }

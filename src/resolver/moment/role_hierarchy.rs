@@ -64,7 +64,7 @@ impl Moment<'_> {
         List::about(role, self.about(EntityKind::Role, role.is_some()), |role| {
             let rows = snapshot.state.includers(role).filter_map(|n| must(roles.row(n), NEAR_END));
             let mut includers: Vec<WithOrigin<RoleRecord>> = rows.map(WithOrigin::from).collect();
-            includers.sort_by(|a, b| (a.slug(), a.origin).cmp(&(b.slug(), b.origin)));
+            includers.sort_by(WithOrigin::in_order);
             includers
         })
     }
@@ -103,7 +103,7 @@ impl Moment<'_> {
             let rows = found.into_iter().filter_map(|(n, via)| Some((roles.row(n)?, via)));
             let mut reached: Vec<Inherited<WithOrigin<RoleRecord>>> =
                 rows.map(|(row, via)| Inherited { record: row.into(), via, suspended: false }).collect();
-            reached.sort_by(|a, b| (a.record.slug(), a.record.origin).cmp(&(b.record.slug(), b.record.origin)));
+            reached.sort_by(|a, b| a.record.in_order(&b.record));
             reached
         })
     }

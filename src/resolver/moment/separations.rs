@@ -90,7 +90,7 @@ impl Moment<'_> {
     /// (R14): by separation, then by key. Suspended users count.
     ///
     /// No plan causes an excess. One comes from stored data that breaks a separation, or from a new catalog in which a role
-    /// includes another. The tenant opens and refreshes all the same, so ask after that, and take the roles away.
+    /// includes another. The tenant still opens and refreshes: call this after a release, and take the roles away.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

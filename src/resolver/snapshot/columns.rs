@@ -275,13 +275,13 @@ impl Columns {
             match &mut self.pages {
                 Pages::Few(pages) => {
                     let page = Arc::make_mut(pages).get_mut(word).map(Arc::make_mut);
-                    let words = page.into_iter().flatten().zip(0..);
+                    let words = must(page, WORD).into_iter().flatten().zip(0..);
                     words.filter(|(_, column)| held(column)).for_each(|(word, _)| *word ^= bit);
                 }
                 Pages::Many(pages) => {
                     let page = Arc::make_mut(pages).get_mut((permission / BLOCK) as usize).map(Arc::make_mut);
                     let line = (permission % BLOCK) as usize * LINE;
-                    for (tile, all) in page.into_iter().flatten().zip(all.chunks(LINE)) {
+                    for (tile, all) in must(page, WORD).into_iter().flatten().zip(all.chunks(LINE)) {
                         if all.iter().any(|word| *word != 0) {
                             let words = Arc::make_mut(tile).iter_mut().skip(line).zip(all);
                             words.for_each(|(word, all)| *word ^= all);

@@ -13,6 +13,7 @@ use std::hash::RandomState;
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
+use super::edge::NEAR_END;
 use super::edit::Touched;
 use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
@@ -93,7 +94,7 @@ fn match_new_patterns(state: &mut State, touched: &Touched) {
         }
         let rows: Rows<'_> = role.patterns.iter().filter_map(|pattern| must(seen.get(pattern), ROW)).collect();
         let matched = BitRow::join(&rows, &[], usize::MAX);
-        if let (Some(matched), Some(role)) = (must(matched, ROW), state.roles.row_mut(*number)) {
+        if let (Some(matched), Some(role)) = (must(matched, ROW), must(state.roles.row_mut(*number), NEAR_END)) {
             role.matched = matched;
         }
     }
@@ -110,7 +111,7 @@ fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
         roles.extend(unseen.into_iter().filter(|n| state.roles.row(*n).is_some_and(|role| role.matches(slug))));
     }
     for number in &roles {
-        let Some(role) = state.roles.row(*number) else { continue };
+        let Some(role) = must(state.roles.row(*number), NEAR_END) else { continue };
         let mut bits = Bits::new();
         bits.union_row(&role.matched);
         for permission in &touched.permissions {
@@ -121,7 +122,7 @@ fn match_touched_permissions(state: &mut State, touched: &mut Touched) {
                 bits.remove(*permission);
             }
         }
-        if let Some(role) = state.roles.row_mut(*number) {
+        if let Some(role) = must(state.roles.row_mut(*number), NEAR_END) {
             role.matched = BitRow::from_bits(&bits);
         }
     }

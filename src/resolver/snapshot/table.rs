@@ -410,17 +410,18 @@ impl<R: Row> Table<R> {
     }
 
     fn unname(&mut self, number: u32, row: &R) -> bool {
-        if let Some(external) = R::external_of(row.record()) {
-            self.external.remove(self.hashers.external(external), number);
-        }
+        let external = R::external_of(row.record());
+        let found = external.map(|external| self.external.remove(self.hashers.external(external), number));
         let slots = &self.slots;
-        if row.is_listed() {
+        let was_named = if row.is_listed() {
             let listed = self.sorted.remove(|n| name_in(slots, *n).cmp(row.name()).then(n.cmp(&number))).is_some();
             let named = self.names.remove(self.hashers.name(row.name()), number);
             must_hold(named == (listed && !row.is_shadowed()), "a name is listed and indexed, or neither") && listed
         } else {
             self.unlisted.remove(|n| order_in(slots, *n).cmp(&(row.name(), row.id()))).is_some()
-        }
+        };
+        let agree = found.is_none_or(|found| found == was_named);
+        must_hold(agree, "an entity is found by its name and by its external id, or by neither") && was_named
     }
 }
 

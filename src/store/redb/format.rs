@@ -47,7 +47,7 @@ pub(super) enum TableId {
 /// How many bytes of a value are its check.
 const CHECK: usize = 8;
 
-/// Puts the check behind the value; tells it too, for the digest of a life's records.
+/// Puts the check behind the value; tells it too, for the digest of a tenant's records.
 pub(super) fn with_checksum(place: TableId, key: &[u8], mut value: Vec<u8>) -> (Vec<u8>, u64) {
     let check = check(place, key, &value);
     value.extend_from_slice(&check.to_le_bytes());
@@ -68,12 +68,12 @@ fn check(place: TableId, key: &[u8], value: &[u8]) -> u64 {
     XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot_with_seed(place as u64, key), value)
 }
 
-/// The key of a life.
+/// The key of a tenant.
 pub(super) fn tenant_key(tenant_id: TenantId) -> [u8; 16] {
     tenant_id.as_uuid().into_bytes()
 }
 
-/// The key of a record. Sorts life by life, and within one kind by kind.
+/// The key of a record. Sorts tenant by tenant, and within one kind by kind.
 pub(super) fn record_key(tenant_id: TenantId, key: &RecordKey) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64);
     bytes.extend_from_slice(tenant_id.as_uuid().as_bytes());
@@ -119,7 +119,7 @@ pub(super) fn kind_in(key: &[u8]) -> Option<u8> {
     key.get(16).copied()
 }
 
-/// Where the records of a life begin and end.
+/// Where the records of a tenant begin and end.
 pub(super) fn records_of(tenant_id: TenantId) -> ([u8; 16], [u8; 17]) {
     let mut end = [u8::MAX; 17];
     end.iter_mut().zip(tenant_key(tenant_id)).for_each(|(to, from)| *to = from);

@@ -8,13 +8,15 @@
 use std::path::PathBuf;
 
 use rolecall::ErrorKind;
+use rolecall::authorizer::runtime::Threads;
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::store::RedbStore;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let named = std::env::args_os().nth(1).map(PathBuf::from);
     let path = named.unwrap_or_else(|| std::env::temp_dir().join("rolecall-durable.redb"));
-    let authorizer = Authorizer::builder().store(RedbStore::open(&path)?).build();
+    // If a commit comes into doubt, a thread finds out what became of it, even if nobody calls the tenant.
+    let authorizer = Authorizer::builder().store(RedbStore::open(&path)?).runtime(Threads).build();
     println!("opened {}", path.display());
 
     let acme = match authorizer.tenant("acme-corp") {

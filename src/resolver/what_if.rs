@@ -155,7 +155,8 @@ impl Snapshot {
     /// iterator compares each user when it is asked, so it needs memory for one user only.
     ///
     /// Users are matched by key and permissions by slug. A user who is in one of the states only has nothing in the
-    /// other. The states may be of different tenants.
+    /// other. The states may be of different tenants. In a state that is [unavailable](crate::Moment::unavailable), every
+    /// check is denied, so everybody gains or loses everything.
     ///
     /// ```
     /// # #[cfg(feature = "json")] {

@@ -22,6 +22,7 @@ pub(super) use self::grown::list;
 pub(super) use self::usage::conflict;
 use super::Place;
 use crate::model::error::{Error, Result};
+use crate::resolver::explain::Reason;
 use crate::resolver::moment::Moment;
 use crate::resolver::snapshot::Snapshot;
 
@@ -375,6 +376,17 @@ pub struct Lint<'m> {
 }
 
 impl<'m> Lint<'m> {
+    /// Returns why the tenant cannot be asked about. There are no findings then.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// assert!(acme.now().lint().unavailable().is_none());
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn unavailable(&self) -> Option<Reason> {
+        self.moment.unavailable()
+    }
+
     /// Adds the granted patterns that match a permission which they did not match in an earlier state of the tenant. A new
     /// permission is given to all who have such a pattern, and nobody has granted it to them.
     ///

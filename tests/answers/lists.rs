@@ -76,7 +76,8 @@ fn questions(acme: &Tenant, name: &str) -> Vec<(&'static str, EntityKind, Box<dy
         Permission: who_can;
         Group: members(all), all_members, roles_of_group, all_roles_of_group, parents_of, subgroups(all),
             all_subgroups(all), paths_of, effective_of_group;
-        Role: holders(all), all_holders, groups_with(all), all_groups_with(all), grants_of, includes_of, effective_of_role;
+        Role: holders(all), all_holders, groups_with(all), all_groups_with(all), grants_of, includes_of, all_includes_of,
+            includers_of, all_includers_of, effective_of_role;
     }
 }
 

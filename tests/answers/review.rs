@@ -222,6 +222,7 @@ fn a_report_says_through_what_and_until_when_by_all_paths_together() {
     acme.delete().unwrap();
     assert_eq!(acme.now().access_report().rows().count(), 0);
     assert!(acme.now().access_report().unavailable().is_some() && acme.now().lint().next().is_none());
+    assert_eq!(acme.now().lint().unavailable(), acme.now().unavailable());
     assert_eq!(snapshot.at(at(60)).access_report().rows().count(), 2, "alice and carol");
 }
 

@@ -244,6 +244,24 @@ fn f25_each_call_that_has_its_turn_outlives_its_client() {
     assert_eq!(acme.now().unavailable(), Some(Reason::Deleted), "a tenant is deleted");
 }
 
+/// A close asks the store what became of a commit in doubt.
+#[test]
+fn f25_a_close_whose_client_hangs_up_is_completed() {
+    let (store, runtime, _authorizer, acme) = acme();
+    store.is_down.store(true, Ordering::SeqCst);
+    runtime.finish(create(&acme, "bob")).unwrap_err();
+    store.is_down.store(false, Ordering::SeqCst);
+    store.waits(true);
+    hang_up(acme.close());
+    runtime.run();
+    assert_eq!(acme.now().unavailable(), Some(Reason::InDoubt), "the store has not answered");
+    store.waits(false);
+    runtime.run();
+    assert_eq!(acme.now().unavailable(), Some(Reason::Closed));
+    runtime.wake();
+    assert_eq!(runtime.tasks(), 0);
+}
+
 #[test]
 fn the_outcome_of_a_stage_can_be_asked_for_after_its_client_has_hung_up() {
     for is_committed in [true, false] {

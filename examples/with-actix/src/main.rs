@@ -5,10 +5,12 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use rolecall::Authorizer;
 use rolecall_with_actix::{authenticate, routes};
+use tokio::runtime::Handle;
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let authorizer = Authorizer::in_memory();
+    // A task of the runtime finishes a change whose client hangs up.
+    let authorizer = Authorizer::builder().runtime(Handle::current()).build();
     let acme = authorizer.create_tenant("acme", "Acme").await?;
     let filled = acme.update(|tx| {
         tx.create_permission("groups:read")?;

@@ -333,7 +333,8 @@ impl Moment<'_> {
         )
     }
 
-    /// Returns the users that this directory manages (R16), by key.
+    /// Returns the users that this directory manages (R16), by key. None if the tenant is
+    /// [unavailable](Moment::unavailable). A directory is only a name, so none is unknown.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -356,7 +357,8 @@ impl Moment<'_> {
     }
 
     /// Returns the direct members of a group who are managed by this directory (R16), by key, whatever the windows of their
-    /// memberships are. A directory asks for them, for example. [`Moment::members`] returns all members, in pages.
+    /// memberships are. None if the group does not exist, or the tenant is [unavailable](Moment::unavailable). A directory asks
+    /// for them, for example. [`Moment::members`] returns all members in pages, and says why there are none.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -382,7 +384,8 @@ impl Moment<'_> {
         records.filter(move |record| record.managed_by().is_some_and(|by| by.as_str() == manager))
     }
 
-    /// Returns the groups that this directory manages (R16), by slug.
+    /// Returns the groups that this directory manages (R16), by slug. None if the tenant is
+    /// [unavailable](Moment::unavailable).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

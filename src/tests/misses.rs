@@ -71,6 +71,103 @@ fn f1_ensuring_costs_a_look_up_and_what_is_missing() {
     assert!(missing <= 2 * created, "{missing} and {created} rows");
 }
 
+/// Counted in allocations, which are the same for every kind of entity and in every run.
+#[test]
+fn f1_ensuring_allocates_as_a_look_up_or_a_creation_does() {
+    let okta = |id| External { manager: "okta", id };
+    let acme = acme();
+    let fill = |tx: &Tx| -> Result<()> {
+        tx.create_permission("posts:read")?;
+        tx.set_manager("okta")?.ensure_managed_user(okta("u"), "managed@acme.com")?;
+        tx.ensure_managed_group(okta("g"), "Managed")?.done()
+    };
+    acme.update(fill).unwrap();
+    let managed_user: Call = |tx| {
+        let user = tx.set_manager("okta")?.create_user("new")?;
+        user.set_managed_by(Some("okta"))?.set_external_id(Some("new"))?.done()
+    };
+    let managed_group: Call = |tx| {
+        let group = tx.set_manager("okta")?.create_group_with_name("New")?;
+        group.set_managed_by(Some("okta"))?.set_external_id(Some("new"))?.done()
+    };
+    // The look-up and the creation, and what ensures the same.
+    let table: [(&str, [Call; 2], [Call; 2]); 6] = [
+        (
+            "user",
+            [|tx| tx.user("user7@acme.com")?.done(), |tx| tx.ensure_user("user7@acme.com")?.done()],
+            [|tx| tx.create_user("new")?.done(), |tx| tx.ensure_user("new")?.done()],
+        ),
+        (
+            "group",
+            [|tx| tx.group("staff")?.done(), |tx| tx.ensure_group("staff")?.done()],
+            [|tx| tx.create_group("new")?.done(), |tx| tx.ensure_group("new")?.done()],
+        ),
+        (
+            "role",
+            [|tx| tx.role("editor")?.done(), |tx| tx.ensure_role("editor")?.done()],
+            [|tx| tx.create_role("new")?.done(), |tx| tx.ensure_role("new")?.done()],
+        ),
+        (
+            "permission",
+            [|tx| tx.permission("posts:read")?.done(), |tx| tx.ensure_permission("posts:read")?.done()],
+            [|tx| tx.create_permission("new")?.done(), |tx| tx.ensure_permission("new")?.done()],
+        ),
+        (
+            "managed user",
+            [
+                |tx| tx.set_manager("okta")?.user(External { manager: "okta", id: "u" })?.done(),
+                |tx| {
+                    let external = External { manager: "okta", id: "u" };
+                    tx.set_manager("okta")?.ensure_managed_user(external, "managed@acme.com")?.done()
+                },
+            ],
+            [managed_user, |tx| {
+                tx.set_manager("okta")?.ensure_managed_user(External { manager: "okta", id: "new" }, "new")?.done()
+            }],
+        ),
+        (
+            "managed group",
+            [
+                |tx| tx.set_manager("okta")?.group(External { manager: "okta", id: "g" })?.done(),
+                |tx| {
+                    tx.set_manager("okta")?
+                        .ensure_managed_group(External { manager: "okta", id: "g" }, "Managed")?
+                        .done()
+                },
+            ],
+            [managed_group, |tx| {
+                tx.set_manager("okta")?.ensure_managed_group(External { manager: "okta", id: "new" }, "New")?.done()
+            }],
+        ),
+    ];
+    let allocated = |call: Call| {
+        let measured = |tx: &Tx| Ok(allocation_counter::measure(|| call(tx).unwrap()).count_total);
+        acme.plan(measured).unwrap().0
+    };
+    for (kind, there, missing) in table {
+        let [look_up, ensured] = there.map(allocated);
+        assert!(ensured <= 2 * look_up, "{kind}: {ensured} allocations, a look-up has {look_up}");
+        let [created, ensured] = missing.map(allocated);
+        assert!(ensured <= 2 * created, "{kind}: {ensured} allocations, a creation has {created}");
+    }
+}
+
+/// A directory's list, in which little has changed. Each key is looked up once.
+#[test]
+fn f6_a_list_of_members_costs_a_look_up_of_each_and_what_changes() {
+    let acme = acme();
+    let keys: Vec<String> = (0..USERS).map(|n| format!("user{n}@acme.com")).collect();
+    acme.update(|tx| tx.group("staff")?.set_members(&keys[..4_000]).map(drop)).unwrap();
+    let set = |tx: &Tx, listed: &[String]| {
+        let changes = tx.group("staff").unwrap().set_members(listed).unwrap();
+        changes.added.len() + changes.removed.len()
+    };
+    let same = looked_at(&acme, |tx| assert_eq!(set(tx, &keys[..4_000]), 0));
+    let moved = looked_at(&acme, |tx| assert_eq!(set(tx, &keys[50..4_050]), 100));
+    assert!(same <= 4_000 + 8, "{same} rows for 4000 look-ups");
+    assert!(moved <= same + 100 * 40, "{moved} rows, and {same} if nothing changes");
+}
+
 /// What a miss allocates depends neither on the number of entities nor on what the transaction has changed, whatever the
 /// kind of the entity and of the call.
 #[test]

@@ -269,7 +269,7 @@ fn f6_a_refused_set_of_groups_changes_nothing() {
 
 /// What a directory does at night: nearly nothing has changed.
 #[test]
-fn f6_synchronising_many_members_visits_only_the_changed_ones() {
+fn f6_a_list_of_many_members_changes_only_those_that_differ() {
     let (acme, _) = acme();
     let keys: Vec<String> = (0..5_000).map(|n| format!("user-{n}")).collect();
     acme.update(|tx| {

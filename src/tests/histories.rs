@@ -8,6 +8,7 @@ mod calls;
 mod history;
 mod plans;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread;
 
@@ -22,11 +23,12 @@ use self::calls::{GROUPS, ROLES, calls};
 use self::history::BOUNDS;
 pub(super) use self::history::{History, build, populated};
 use self::plans::access_differences_agree;
-use crate::ErrorKind;
 use crate::model::records::CommitId;
 use crate::plan::{CommitContext, RebaseConflict};
+use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::state::RowBound;
 use crate::resolver::snapshot::verify::{every_form_was_reached, verify};
+use crate::{Decision, ErrorKind, Reason};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(super::cases(10, 10_000)))]
@@ -78,6 +80,41 @@ proptest! {
             }
         }
     }
+}
+
+/// What an explanation says of the past and of the future, in random organisations: the reference model says the same. Each
+/// kind of sentence is met in many of them.
+#[test]
+fn f2_what_is_said_about_time_is_true() {
+    let cases = super::cases(10, 10_000);
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases) };
+    let met = Cell::new([0_u32; 4]);
+    let one = |calls: Vec<Call>| {
+        let mut history = populated(RowBound::USUAL);
+        for call in calls {
+            history.follow(&[call]);
+        }
+        history.reasons_agree_with_the_reference_model(&history.present);
+        let snapshot = Snapshot(Arc::clone(&history.present));
+        let mut found = [false; 4];
+        for (user, permission) in USERS.iter().flat_map(|user| PERMISSIONS.map(|permission| (user, permission))) {
+            for moment in INSTANTS.map(|instant| snapshot.at(at(instant))) {
+                match moment.decide(*user, permission) {
+                    Decision::Allowed => found[0] = true,
+                    Decision::Denied(Reason::NotYetActive { .. }) => found[1] = true,
+                    Decision::Denied(Reason::Expired { .. }) => found[2] = true,
+                    Decision::Denied(Reason::NeverActive) => found[3] = true,
+                    Decision::Denied(_) => {}
+                }
+            }
+        }
+        let before = met.get();
+        met.set(std::array::from_fn(|n| before[n] + u32::from(found[n])));
+        Ok(())
+    };
+    TestRunner::new(config).run(&prop::collection::vec(call(), 10..40), one).unwrap();
+    println!("of {cases}: allowed, not yet, no longer, never: {:?}", met.get());
+    assert!(cfg!(debug_assertions) || met.get().iter().all(|met| met * 20 >= cases), "{:?} of {cases}", met.get());
 }
 
 #[test]

@@ -339,7 +339,7 @@ impl History {
         }
     }
 
-    fn reasons_agree_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
+    pub(super) fn reasons_agree_with_the_reference_model(&self, compiled: &Arc<CompiledTenant>) {
         let records: Vec<Record> = self.records.values().cloned().collect();
         let reference = Model::new(&records, &compiled.catalog.definition);
         let without_windows: Vec<Record> = records.iter().cloned().map(without_window).collect();

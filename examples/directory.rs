@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --example directory                                   # a small company, on two days
-//! cargo run --example directory -- PEOPLE.csv DEPARTMENTS.csv     # what a first synchronisation does
+//! cargo run --example directory -- PEOPLE.csv DEPARTMENTS.csv     # what a first synchronisation would do
 //! cargo run --release --example directory -- measure              # 100,000 people in 500 departments
 //! ```
 
@@ -17,7 +17,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use rolecall::blocking::{Authorizer, Tenant};
-use synchronise::{Department, Directory, Person, synchronise};
+use synchronise::{Department, Directory, Person, preview, synchronise};
 
 const MONDAY: &str = r#"{
   "users": [
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         [word] if word == "measure" => measure(&acme),
         [people, departments] => {
             let directory = csv::read(&std::fs::read_to_string(people)?, &std::fs::read_to_string(departments)?)?;
-            show(&synchronise(&acme, &directory)?);
+            show(&preview(&acme, &directory)?.1);
             Ok(())
         }
         _ => Err("usage: directory [measure | PEOPLE.csv DEPARTMENTS.csv]".into()),

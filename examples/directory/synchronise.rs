@@ -136,27 +136,33 @@ fn removals(plan: &Plan) -> usize {
     suspended + plan.count(RecordKind::Membership).removed + plan.count(RecordKind::Group).removed
 }
 
-/// Plans, checks that the plan does not remove too much, shows what it changes, and commits it. Returns log lines.
-pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
+/// Plans, and checks that the plan does not remove too much. Returns the plan with what it changes, for a person to read.
+pub(crate) fn preview(tenant: &Tenant, directory: &Directory) -> Result<(Plan, Vec<String>), Box<dyn Error>> {
     let people = people_by_id(directory)?;
+    let (moves, plan) = tenant.plan(|tx| apply(tx, directory, people.clone()))?;
+    // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
+    let (removals, limit) = (removals(&plan).max(losers(tenant, &plan)), (directory.people.len() / 20).max(10));
+    if removals > limit {
+        return Err(format!("refused: {removals} removals, more than {limit}; is the list complete?").into());
+    }
+    let mut lines = Vec::new();
+    for (department, changes) in &moves {
+        // Quoted, so that no name can imitate a line.
+        let line = |what, key: &UserKey| format!("{}: {what} {}", Quoted(department), Quoted(key.as_str()));
+        lines.extend(changes.added.iter().map(|key| line("added", key)));
+        lines.extend(changes.removed.iter().map(|key| line("removed", key)));
+    }
+    // Joiners, leavers, new names, parents.
+    let others = plan.described().filter(|change| change.kind != RecordKind::Membership);
+    lines.extend(others.map(|change| change.to_string()));
+    lines.extend(plan.access_changes(tenant.now().instant()).map(|change| change.to_string()));
+    Ok((plan, lines))
+}
+
+/// Commits what the preview shows. Returns its lines, for the log.
+pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
     for _ in 0..10 {
-        let (moves, plan) = tenant.plan(|tx| apply(tx, directory, people.clone()))?;
-        // 5 % of the people in the list, or 10 in a small company. A list that is too short has a low limit.
-        let (removals, limit) = (removals(&plan).max(losers(tenant, &plan)), (directory.people.len() / 20).max(10));
-        if removals > limit {
-            return Err(format!("refused: {removals} removals, more than {limit}; is the list complete?").into());
-        }
-        let mut log = Vec::new();
-        for (department, changes) in &moves {
-            // Quoted, so that no name can imitate a line of the log.
-            let line = |what, key: &UserKey| format!("{}: {what} {}", Quoted(department), Quoted(key.as_str()));
-            log.extend(changes.added.iter().map(|key| line("added", key)));
-            log.extend(changes.removed.iter().map(|key| line("removed", key)));
-        }
-        // Joiners, leavers, new names, parents.
-        let others = plan.described().filter(|change| change.kind != RecordKind::Membership);
-        log.extend(others.map(|change| change.to_string()));
-        log.extend(plan.access_changes(tenant.now().instant()).map(|change| change.to_string()));
+        let (plan, log) = preview(tenant, directory)?;
         match tenant.commit(plan) {
             // Somebody else committed in between: plan again.
             Err(error) if error.kind() == ErrorKind::Stale => {}

@@ -306,7 +306,8 @@ impl Moment<'_> {
     /// Leave out what somebody has accepted with [`Accepted`].
     ///
     /// Names that look alike are compared as ASCII sees them: `1` and `l`, `0` and `O`, `rn` and `m`. With the feature
-    /// `confusables`, letters of all scripts are compared, by the table of Unicode (UTS 39).
+    /// `confusables`, letters of all scripts are compared, by the table of Unicode (UTS 39), and so are the two forms of a letter
+    /// with a mark, such as `\u{fc}` and `u\u{308}`.
     ///
     /// ```
     /// use rolecall::review::{Accepted, Code};

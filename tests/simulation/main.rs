@@ -22,7 +22,8 @@
 //! fails.
 //!
 //! Deliberately absent: imports and repairs (`tests/tenants/protocol.rs` has repairs), threads (one thing happens at a
-//! time), a catalog.
+//! time), a catalog: what a slug in conflict means is no part of the protocol, and the random histories follow commits under
+//! such a catalog.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 

@@ -242,3 +242,23 @@ fn a_new_realm_of_keycloak_has_no_notes() {
         "left out: default role `default-roles-a`: new users do not get it by themselves; assign it when you create a user",
     );
 }
+
+/// Editors on Windows put it in front of a file.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let (model, policy) = (include_str!("fixtures/casbin/model.conf"), include_str!("fixtures/casbin/policy.csv"));
+    let plain = casbin::read(model, policy, Some("clinic")).unwrap();
+    let imported = casbin::read(&marked(model), &marked(policy), Some("clinic")).unwrap();
+    assert_eq!((imported.to_json(), notes(&imported)), (plain.to_json(), notes(&plain)));
+
+    let tables = [("users", "id,email\n1,ann@example.com\n"), ("roles", "id,name,guard_name\n1,editor,web\n")];
+    let marked_tables: Vec<(&str, String)> = tables.iter().map(|(name, text)| (*name, marked(text))).collect();
+    let marked_tables: Vec<(&str, &str)> = marked_tables.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let read = |tables: &[(&str, &str)]| laravel::read(tables, &laravel::Options::default()).unwrap().to_json();
+    assert_eq!(read(&marked_tables), read(&tables));
+
+    let realm = include_str!("fixtures/keycloak/realm.json");
+    let read = |realm: &str| keycloak::read(&[realm], None).unwrap().to_json();
+    assert_eq!(read(&marked(realm)), read(realm));
+}

@@ -130,7 +130,7 @@ fn wait<T, E: From<Error>>(
     match (answer, waited) {
         (Some(answer), _) => answer,
         (None, Err(refused)) => Err(refused.into()),
-        (None, Ok(())) => Err(unfinished("the runtime did not poll the call to its end".to_owned()).into()),
+        (None, Ok(())) => Err(Error::new(ErrorKind::Internal).in_words(NOT_POLLED.to_owned()).into()),
     }
 }
 
@@ -141,13 +141,13 @@ fn to_the_end(runtime: Option<&Arc<dyn Runtime>>, call: Pin<&mut (dyn Future<Out
             block_on(call);
             Ok(())
         }
-        Some(runtime) => runtime.block_on(call).map_err(|why| unfinished(why.to_string())),
+        Some(runtime) => runtime
+            .block_on(call)
+            .map_err(|why| Error::new(ErrorKind::Unavailable).in_words(format!("{why}; nothing was changed"))),
     }
 }
 
-fn unfinished(reason: String) -> Error {
-    Error::new(ErrorKind::Unavailable).reason(reason)
-}
+const NOT_POLLED: &str = "the runtime did not poll the call to its end; it may have been applied";
 
 /// [`crate::Authorizer`] without an executor.
 ///

@@ -41,7 +41,7 @@ pub use self::assertions::AssertionEdit;
 #[cfg(feature = "json")]
 pub(crate) use self::assertions::as_stored;
 pub use self::compare::AccessDifference;
-pub use self::described::{ChangeKind, DescribedChange, NamedEntity};
+pub use self::described::{ChangeKind, DescribedChange, ListChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub(crate) use self::guard::Guard;

@@ -253,8 +253,9 @@ fn created_but_not_opened(error: Error, slug: &TenantSlug, pending: &PendingCrea
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Deleted => Error::already_exists(EntityKind::Tenant, slug.as_str()),
         _ => {
-            let reason = format!("tenant `{slug}` was created but could not be opened: {error}");
-            Error::in_doubt(pending.envelope.id).advise("open the tenant again").reason(reason).because(error)
+            let problem = format!("tenant `{slug}` was created, but could not be opened: {}", error.kind().title());
+            let advice = "open it by its slug; do not create it again";
+            Error::in_doubt(pending.envelope.id).in_words(problem).advise(advice).because(error)
         }
     }
 }

@@ -73,7 +73,7 @@ impl Tenant {
     pub async fn at_least(&self, position: Position) -> Result<Revision> {
         reject_nested()?;
         if position.tenant_id != self.0.tenant_id {
-            return Err(Error::new(ErrorKind::Invalid).reason("the position is of another tenant"));
+            return Err(Error::invalid("position", &position.to_string(), "a position of this tenant"));
         }
         if !self.0.has_reached(position.revision) {
             self.0.catch_up(Some(position.revision)).await?;

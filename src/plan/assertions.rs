@@ -130,7 +130,7 @@ impl Tx {
             Asserted::Group(number) => (EntityKind::Group, state.groups.name_at(number)),
             Asserted::User(number) => (EntityKind::User, state.users.name_at(number)),
         };
-        let reason = format!("assertion {} names {kind} {}", Quoted(assertion), Quoted(name));
+        let reason = format!("{kind} {} cannot be deleted: assertion {} names it", Quoted(name), Quoted(assertion));
         let error = Error::new(ErrorKind::Rejected).about(kind, name).reason(reason);
         Err(error.advise(match entity {
             Asserted::Permission(_) => "change the assertion first, or delete it",

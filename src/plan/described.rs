@@ -2,6 +2,7 @@
 //!
 //! A change has ids. The names are those of a snapshot before it and of one after it.
 
+use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
@@ -129,6 +130,35 @@ pub struct DescribedChange {
     pub window_after: Option<Window>,
     /// The other fields that differ, if the record exists before and after.
     pub fields: Vec<FieldChange>,
+    /// The lists of roles, users and groups that differ, in a separation or an assertion that exists before and after.
+    pub lists: Vec<ListChange>,
+}
+
+/// The entities that a separation or an assertion names after a change and did not before, and the reverse.
+///
+/// ```
+/// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+/// # acme.update(|tx| {
+/// #     ["clerk", "approver", "auditor"].iter().try_for_each(|role| tx.create_role(role)?.done())?;
+/// #     tx.create_separation("payments", 1, ["clerk", "approver"])?.done()
+/// # })?;
+/// let updated = acme.update(|tx| tx.separation("payments")?.set_roles(["clerk", "auditor"])?.done())?;
+/// let change = updated.described().next().unwrap();
+/// assert_eq!((&*change.lists[0].added, &*change.lists[0].removed), (&["auditor".into()][..], &["approver".into()][..]));
+/// assert_eq!(change.to_string(), "changed separation `payments`: roles added `auditor` and removed `approver`");
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ListChange {
+    /// The name of the list, as in JSON.
+    pub field: &'static str,
+    /// The kind of the entities.
+    pub entity: EntityKind,
+    /// The names of those that are only in the list after the change, sorted.
+    pub added: Vec<String>,
+    /// The names of those that are only in the list before the change, sorted.
+    pub removed: Vec<String>,
 }
 
 impl Plan {
@@ -222,24 +252,39 @@ impl Names<'_> {
             pattern: granted,
             window_before: change.before().and_then(window),
             window_after: change.after().and_then(window),
-            fields: change.fields().into_iter().chain(self.named_by(change)).collect(),
+            fields: change.fields().into_iter().chain(self.permission_of(change)).collect(),
+            lists: self.lists_of(change),
         }
     }
 
-    /// The entities that a separation or an assertion names, by name.
-    fn named_by(&self, change: &Change) -> Vec<FieldChange> {
+    /// The permission that an assertion is about, if it differs.
+    fn permission_of(&self, change: &Change) -> Option<FieldChange> {
+        let (Record::Assertion(before), Record::Assertion(after)) = (change.before()?, change.after()?) else {
+            return None;
+        };
+        let named = |record: &AssertionRecord| {
+            record.expected.permission().map(|named| (named.id().as_uuid(), named.slug().cloned()))
+        };
+        let (before, after) = (named(before), named(after));
+        let name = |tenant, of: &Option<(Uuid, Option<Slug>)>| {
+            of.as_ref().map(|(id, slug)| name_of(tenant, EntityKind::Permission, *id, slug.as_ref()))
+        };
+        let id = |of: &Option<(Uuid, Option<Slug>)>| of.as_ref().map(|(id, _)| *id);
+        let (was, is) = (name(self.before, &before), name(self.after, &after));
+        (id(&before) != id(&after)).then_some(FieldChange { field: "permission", before: was, after: is })
+    }
+
+    /// The lists of a separation or an assertion that differ.
+    fn lists_of(&self, change: &Change) -> Vec<ListChange> {
         let (Some(before), Some(after)) = (change.before(), change.after()) else { return Vec::new() };
         let lists = lists(before).into_iter().zip(lists(after));
-        let differing = lists.filter(|((_, _, before), (_, _, after))| {
-            before.iter().map(|(id, _)| id).ne(after.iter().map(|(id, _)| id))
+        let differing = lists.map(|((field, entity, before), (_, _, after))| ListChange {
+            field,
+            entity,
+            added: names_beyond(self.after, entity, &after, &before),
+            removed: names_beyond(self.before, entity, &before, &after),
         });
-        differing
-            .map(|((field, entity, before), (_, _, after))| FieldChange {
-                field,
-                before: names(self.before, entity, &before),
-                after: names(self.after, entity, &after),
-            })
-            .collect()
+        differing.filter(|list| !list.added.is_empty() || !list.removed.is_empty()).collect()
     }
 
     /// Names an end of a relation, by the snapshots. The reference itself names an entry of the catalog that they do
@@ -262,11 +307,9 @@ fn lists(record: &Record) -> Vec<NamedList<'_>> {
     match record {
         Record::Separation(separation) => vec![("roles", EntityKind::Role, references(&separation.roles))],
         Record::Assertion(AssertionRecord { expected, .. }) => {
-            let permission = expected.permission().map(|named| (named.id().as_uuid(), named.slug()));
             let users = expected.users().iter().map(|id| (id.as_uuid(), None));
             let groups = expected.groups().iter().map(|id| (id.as_uuid(), None));
             vec![
-                ("permission", EntityKind::Permission, permission.into_iter().collect()),
                 ("users", EntityKind::User, users.collect()),
                 ("groups", EntityKind::Group, groups.collect()),
                 ("roles", EntityKind::Role, references(expected.roles())),
@@ -280,15 +323,24 @@ fn references(roles: &[RoleRef]) -> Vec<(Uuid, Option<&Slug>)> {
     roles.iter().map(|role| (role.id().as_uuid(), role.slug())).collect()
 }
 
-/// Names the entities of a list, by a snapshot. A reference to the catalog names an entry that it does not have.
-fn names(tenant: &CompiledTenant, entity: EntityKind, list: &[(Uuid, Option<&Slug>)]) -> Option<String> {
-    let name = |(id, stored): &(Uuid, Option<&Slug>)| {
-        let stored = || stored.map_or_else(|| id.to_string(), Slug::to_string);
-        name_at(&tenant.state, entity, *id).unwrap_or_else(stored)
-    };
-    let mut names: Vec<String> = list.iter().map(name).collect();
+/// Names the entities of a list that are not in another one, by a snapshot.
+fn names_beyond(
+    tenant: &CompiledTenant,
+    entity: EntityKind,
+    list: &[(Uuid, Option<&Slug>)],
+    other: &[(Uuid, Option<&Slug>)],
+) -> Vec<String> {
+    let there: HashSet<Uuid> = other.iter().map(|(id, _)| *id).collect();
+    let only_here = list.iter().filter(|(id, _)| !there.contains(id));
+    let mut names: Vec<String> = only_here.map(|(id, stored)| name_of(tenant, entity, *id, *stored)).collect();
     names.sort_unstable();
-    (!names.is_empty()).then(|| names.join(", "))
+    names
+}
+
+/// Names an entity, by a snapshot. A reference to the catalog names an entry that it does not have.
+fn name_of(tenant: &CompiledTenant, entity: EntityKind, id: Uuid, stored: Option<&Slug>) -> String {
+    let stored = || stored.map_or_else(|| id.to_string(), Slug::to_string);
+    name_at(&tenant.state, entity, id).unwrap_or_else(stored)
 }
 
 /// Names the entity whose own record changes.
@@ -430,7 +482,9 @@ impl DescribedChange {
     fn differences(&self, f: &mut Formatter<'_>, what: &str) -> fmt::Result {
         let shown =
             |value: &Option<String>| value.as_deref().map_or("none".to_owned(), |text| Quoted(text).to_string());
-        if let ([FieldChange { field: "slug" | "key", after, .. }], false) = (&*self.fields, self.kind.is_relation()) {
+        if let ([FieldChange { field: "slug" | "key", after, .. }], [], false) =
+            (&*self.fields, &*self.lists, self.kind.is_relation())
+        {
             return write!(f, "renamed {what} to {}", shown(after));
         }
         write!(f, "changed {what}")?;
@@ -442,6 +496,13 @@ impl DescribedChange {
         }
         for FieldChange { field, before, after } in &self.fields {
             write!(f, "{separator}{} {} → {}", field.replace('_', " "), shown(before), shown(after))?;
+            separator = ", ";
+        }
+        for ListChange { field, added, removed, .. } in &self.lists {
+            let sides = [("added", added), ("removed", removed)].into_iter().filter(|(_, names)| !names.is_empty());
+            let quoted = |names: &[String]| names.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>();
+            let sides = sides.map(|(what, names)| format!("{what} {}", quoted(names).join(", ")));
+            write!(f, "{separator}{field} {}", sides.collect::<Vec<_>>().join(" and "))?;
             separator = ", ";
         }
         Ok(())

@@ -120,7 +120,7 @@ impl Tx {
         let naming = rows.filter(|row| row.roles.binary_search(&role).is_ok()).map(SeparationRow::name).next();
         let Some(separation) = naming else { return Ok(()) };
         let slug = state.roles.name_at(role);
-        let reason = format!("separation {} names role {}", Quoted(separation), Quoted(slug));
+        let reason = format!("role {} cannot be deleted: separation {} names it", Quoted(slug), Quoted(separation));
         let error = Error::new(ErrorKind::Rejected).about(EntityKind::Role, slug).reason(reason);
         Err(error.advise("take the role out of the separation first, or delete the separation"))
     }

@@ -114,7 +114,7 @@ fn f2_what_is_said_about_time_is_true() {
     };
     TestRunner::new(config).run(&prop::collection::vec(call(), 10..40), one).unwrap();
     println!("of {cases}: allowed, not yet, no longer, never: {:?}", met.get());
-    assert!(cfg!(debug_assertions) || met.get().iter().all(|met| met * 20 >= cases), "{:?} of {cases}", met.get());
+    assert!(cfg!(debug_assertions) || met.get().iter().all(|met| met * 100 >= cases), "{:?} of {cases}", met.get());
 }
 
 #[test]

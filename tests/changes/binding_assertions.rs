@@ -72,7 +72,7 @@ fn a_commit_after_which_a_binding_assertion_fails_is_refused_with_the_path() {
     let error = acme.update(|tx| tx.user("bob")?.assign("payer")?.done()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "assertion `payments` does not hold: user `bob` may do `billing:pay`: has the role `payer`, which grants `billing:pay`"
+        "refused: after this change, assertion `payments` does not hold: user `bob` may do `billing:pay`: has the role `payer`, which grants `billing:pay`"
     );
     let json = serde_json::to_value(&error).unwrap();
     assert_eq!((&json["code"], &json["assertion"]["user"]), (&"assertion_failed".into(), &"bob".into()));
@@ -230,14 +230,23 @@ fn names_are_kept_by_id_and_what_is_named_is_not_deleted() {
     );
     type Delete = fn(&Tx) -> rolecall::Result<()>;
     let deletions: [(Delete, &str); 5] = [
-        (|tx| tx.delete_user("carol@acme.com"), "assertion `payments` names user `carol@acme.com`; take the user out"),
-        (|tx| tx.delete_group("accounting"), "assertion `payments` names group `accounting`; take the group out"),
+        (
+            |tx| tx.delete_user("carol@acme.com"),
+            "user `carol@acme.com` cannot be deleted: assertion `payments` names it; take the user out",
+        ),
+        (
+            |tx| tx.delete_group("accounting"),
+            "group `accounting` cannot be deleted: assertion `payments` names it; take the group out",
+        ),
         (
             |tx| tx.delete_permission("billing:transfer"),
-            "assertion `payments` names permission `billing:transfer`; change",
+            "permission `billing:transfer` cannot be deleted: assertion `payments` names it; change",
         ),
-        (|tx| tx.delete_role("clerk"), "assertion `apart` names role `clerk`; take the role out"),
-        (|tx| tx.merge_users("carol@acme.com", "bob").map(drop), "assertion `payments` names user `carol@acme.com`"),
+        (|tx| tx.delete_role("clerk"), "role `clerk` cannot be deleted: assertion `apart` names it; take the role out"),
+        (
+            |tx| tx.merge_users("carol@acme.com", "bob").map(drop),
+            "user `carol@acme.com` cannot be deleted: assertion `payments` names it",
+        ),
     ];
     for (delete, message) in deletions {
         let error = acme.update(delete).unwrap_err();
@@ -290,10 +299,35 @@ fn changes_are_described_with_names() {
     let lines: Vec<String> = updated.described().map(|change| change.to_string()).collect();
     assert_eq!(
         lines,
-        [
-            "changed assertion `payments`: binding `true` → `false`, users none → `bob`, groups `finance` → `finance, temps`"
-        ]
+        ["changed assertion `payments`: binding `true` → `false`, users added `bob`, groups added `temps`"]
     );
+}
+
+/// A comma in a name separates nothing, and a long list shows what changes.
+#[test]
+fn f10_a_list_in_a_description_cannot_be_forged_or_cut() {
+    let acme = tenant();
+    let many: Vec<String> = (0..40).map(|n| format!("person-{n:02}@example.com")).collect();
+    acme.update(|tx| {
+        many.iter().map(String::as_str).chain(["alice", "alice, bob"]).try_for_each(|key| tx.create_user(key)?.done())
+    })
+    .unwrap();
+    let described = |before: &[&str], after: &[&str]| {
+        let listed = |keys: &[&str]| Assertion::only("billing:pay").with_users(keys.iter().copied());
+        acme.update(|tx| tx.create_assertion("listed", &listed(before))?.done()).unwrap();
+        let (_, plan) = acme.plan(|tx| tx.assertion("listed")?.set_expected(&listed(after))?.done()).unwrap();
+        let line = plan.described().next().unwrap();
+        acme.update(|tx| tx.delete_assertion("listed")).unwrap();
+        (line.to_string(), line.lists)
+    };
+    let (one, lists) = described(&["carol"], &["alice, bob"]);
+    assert_eq!(one, "changed assertion `listed`: users added `alice, bob` and removed `carol`");
+    assert_eq!((&*lists[0].added, &*lists[0].removed), (&["alice, bob".to_owned()][..], &["carol".to_owned()][..]));
+    let (two, _) = described(&["carol"], &["alice", "bob"]);
+    assert_eq!(two, "changed assertion `listed`: users added `alice`, `bob` and removed `carol`");
+    let all: Vec<&str> = many.iter().map(String::as_str).collect();
+    let (line, _) = described(&all, &all[1..]);
+    assert_eq!(line, "changed assertion `listed`: users removed `person-00@example.com`");
 }
 
 #[test]

@@ -137,8 +137,8 @@ fn a_refusal_says_who_and_by_which_paths() {
     assert_eq!(
         error.to_string(),
         format!(
-            "separation `payments` allows a user 1 of its roles at most; at {}, user `alice` holds more than 1 role: \
-             has the role `senior` ({}), which includes `approver`; \
+            "refused: after this change, separation `payments` allows a user 1 of its roles at most; at {}, user `alice` \
+             holds more than 1 role: has the role `senior` ({}), which includes `approver`; \
              is in `junior`, a part of `office`, which has the role `clerk`; \
              take away a role first, or change the separation",
             year(1),
@@ -255,7 +255,8 @@ fn a_role_is_deleted_only_together_with_its_mention() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert_eq!(
         error.to_string(),
-        "separation `payments` names role `clerk`; take the role out of the separation first, or delete the separation"
+        "role `clerk` cannot be deleted: separation `payments` names it; take the role out of the separation first, or delete \
+         the separation"
     );
     acme.update(|tx| {
         tx.separation("payments")?.set_roles(["approver", "reader"])?;
@@ -384,7 +385,7 @@ fn changes_of_a_separation_are_described_with_names() {
     assert_eq!(describe(|tx| tx.create_separation("s", 1, ["clerk", "reader"])?.done()), ["created separation `s`"]);
     assert_eq!(
         describe(|tx| tx.separation("s")?.set_roles(["clerk", "reader", "auditor"])?.set_at_most(2)?.done().map(drop)),
-        ["changed separation `s`: at most `1` → `2`, roles `clerk, reader` → `auditor, clerk, reader`"]
+        ["changed separation `s`: at most `1` → `2`, roles added `auditor`"]
     );
     assert_eq!(describe(|tx| tx.separation("s")?.set_slug("t")?.done()), ["renamed separation `s` to `t`"]);
     assert_eq!(describe(|tx| tx.delete_separation("t")), ["deleted separation `t`"]);

@@ -143,11 +143,12 @@ impl Inner {
                 self.list(f, &problem, &self.missing_rights)
             }
             ErrorKind::SeparationOfDuties => match &self.separation {
-                Some(violation) => violation.fmt(f),
+                Some(violation) if violation.in_session => violation.fmt(f),
+                Some(violation) => write!(f, "refused: after this change, {violation}"),
                 None => f.write_str(sentence(ErrorKind::SeparationOfDuties)),
             },
             ErrorKind::AssertionFailed => match &self.assertion {
-                Some(violation) => violation.fmt(f),
+                Some(violation) => write!(f, "refused: after this change, {violation}"),
                 None => f.write_str(sentence(ErrorKind::AssertionFailed)),
             },
             ErrorKind::Rejected => f.write_str(&shown_reason(self.reason.as_deref().unwrap_or("rejected"))),

@@ -13,7 +13,7 @@ fn missing(right: &str, kind: RightKind) -> MissingRight {
     }
 }
 
-const SEPARATED: &str = "separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` \
+const SEPARATED: &str = "refused: after this change, separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` \
                          holds more than 1 role: has the role `clerk`; take away a role first, or change the separation";
 
 fn separated() -> Error {
@@ -125,7 +125,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
                 "2027-01-01T00:00:00Z".to_owned(),
                 "user `bob` may do `pay`".to_owned(),
             )),
-            "assertion `payments` does not hold: user `bob` may do `pay`",
+            "refused: after this change, assertion `payments` does not hold: user `bob` may do `pay`",
         ),
         (
             Error::new(ErrorKind::NotInHistory).reason("it begins later"),

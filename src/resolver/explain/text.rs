@@ -126,7 +126,7 @@ impl fmt::Display for Explanation {
             // The instant of a denial is that of all paths together, not of the first one.
             let begin = match (i, self.decision) {
                 (0, Decision::Allowed) => ":",
-                (0, Decision::Denied(_)) => "\n  a path that is not active now:",
+                (0, Decision::Denied(_)) => "\n  a path that is not active at this time:",
                 _ => "\n  also:",
             };
             write!(f, "{begin} {user} {path}")?;

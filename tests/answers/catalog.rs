@@ -4,8 +4,8 @@
 
 use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef, RoleDef};
-use rolecall::moment::Origin;
-use rolecall::records::Granted;
+use rolecall::moment::{Origin, WithOrigin};
+use rolecall::records::{Granted, RoleRecord};
 use rolecall::store::MemoryStore;
 use rolecall::{Decision, EntityKind, ErrorKind, PageRequest, Reason, Timestamp, Window};
 
@@ -215,12 +215,13 @@ fn an_entry_that_returns_to_the_catalog_grants_again() {
 /// The catalog's role first, whatever lists them (R9).
 fn both_roles_are_listed(acme: &Tenant) {
     let page = acme.now().roles(&PageRequest::of(100));
-    let editors: Vec<_> = page.items.iter().filter(|role| role.slug() == "editor").map(|role| role.id()).collect();
-    assert_eq!(editors.len(), 2);
+    let editors: Vec<_> =
+        page.items.iter().filter(|role| role.slug() == "editor").map(WithOrigin::<RoleRecord>::id).collect();
+    let [one, other]: [_; 2] = editors.try_into().unwrap();
     let calls = |tx: &rolecall::Tx| {
-        tx.create_role("both")?.include(editors[0])?.include(editors[1])?;
-        tx.create_group("team")?.assign(editors[1])?.assign(editors[0])?;
-        tx.create_user("carol")?.assign(editors[1])?.assign(editors[0])?.done()
+        tx.create_role("both")?.include(one)?.include(other)?;
+        tx.create_group("team")?.assign(other)?.assign(one)?;
+        tx.create_user("carol")?.assign(other)?.assign(one)?.done()
     };
     let ((), plan) = acme.plan(calls).unwrap();
     let preview = plan.preview();

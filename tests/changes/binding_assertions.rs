@@ -315,7 +315,7 @@ fn f10_a_list_in_a_description_cannot_be_forged_or_cut() {
     let described = |before: &[&str], after: &[&str]| {
         let listed = |keys: &[&str]| Assertion::only("billing:pay").with_users(keys.iter().copied());
         acme.update(|tx| tx.create_assertion("listed", &listed(before))?.done()).unwrap();
-        let (_, plan) = acme.plan(|tx| tx.assertion("listed")?.set_expected(&listed(after))?.done()).unwrap();
+        let ((), plan) = acme.plan(|tx| tx.assertion("listed")?.set_expected(&listed(after))?.done()).unwrap();
         let line = plan.described().next().unwrap();
         acme.update(|tx| tx.delete_assertion("listed")).unwrap();
         (line.to_string(), line.lists)

@@ -12,7 +12,7 @@ use super::Plan;
 use crate::model::error::{Asked, EntityKind, Quoted};
 use crate::model::records::{
     AssertionRecord, Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent,
-    Pattern, PermissionId, Record, RecordKey, RecordKind, RoleId, RoleRef, Slug, UserId, Window,
+    Pattern, PermissionId, PermissionRef, Record, RecordKey, RecordKind, RoleId, RoleRef, Slug, UserId, Window,
 };
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Row, Table};
@@ -134,7 +134,7 @@ pub struct DescribedChange {
     pub lists: Vec<ListChange>,
 }
 
-/// The entities that a separation or an assertion names after a change and did not before, and the reverse.
+/// A change of a list of roles, users or groups in a separation or an assertion.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -262,16 +262,16 @@ impl Names<'_> {
         let (Record::Assertion(before), Record::Assertion(after)) = (change.before()?, change.after()?) else {
             return None;
         };
-        let named = |record: &AssertionRecord| {
-            record.expected.permission().map(|named| (named.id().as_uuid(), named.slug().cloned()))
+        let (before, after) = (before.expected.permission(), after.expected.permission());
+        let id = |named: Option<&PermissionRef>| named.map(|named| named.id().as_uuid());
+        let name = |tenant, named: Option<&PermissionRef>| {
+            named.map(|named| name_of(tenant, EntityKind::Permission, named.id().as_uuid(), named.slug()))
         };
-        let (before, after) = (named(before), named(after));
-        let name = |tenant, of: &Option<(Uuid, Option<Slug>)>| {
-            of.as_ref().map(|(id, slug)| name_of(tenant, EntityKind::Permission, *id, slug.as_ref()))
-        };
-        let id = |of: &Option<(Uuid, Option<Slug>)>| of.as_ref().map(|(id, _)| *id);
-        let (was, is) = (name(self.before, &before), name(self.after, &after));
-        (id(&before) != id(&after)).then_some(FieldChange { field: "permission", before: was, after: is })
+        (id(before) != id(after)).then(|| FieldChange {
+            field: "permission",
+            before: name(self.before, before),
+            after: name(self.after, after),
+        })
     }
 
     /// The lists of a separation or an assertion that differ.

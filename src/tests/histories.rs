@@ -82,10 +82,10 @@ proptest! {
     }
 }
 
-/// What an explanation says of the past and of the future, in random organisations: the reference model says the same. Each
-/// kind of sentence is met in many of them.
+/// Explanations agree with the reference model about the past and the future of random organisations. Each kind of sentence
+/// is met in many of them.
 #[test]
-fn f2_what_is_said_about_time_is_true() {
+fn f2_explanations_are_true_about_the_past_and_the_future() {
     let cases = super::cases(10, 10_000);
     let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(cases) };
     let met = Cell::new([0_u32; 4]);

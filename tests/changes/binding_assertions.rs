@@ -325,6 +325,11 @@ fn f10_a_list_in_a_description_cannot_be_forged_or_cut() {
     assert_eq!((&*lists[0].added, &*lists[0].removed), (&["alice, bob".to_owned()][..], &["carol".to_owned()][..]));
     let (two, _) = described(&["carol"], &["alice", "bob"]);
     assert_eq!(two, "changed assertion `listed`: users added `alice`, `bob` and removed `carol`");
+    acme.update(|tx| tx.create_assertion("one", &Assertion::only("billing:pay"))?.done()).unwrap();
+    let other = Assertion::only("posts:write");
+    let ((), plan) = acme.plan(|tx| tx.assertion("one")?.set_expected(&other)?.done()).unwrap();
+    let line = plan.described().next().unwrap().to_string();
+    assert_eq!(line, "changed assertion `one`: permission `billing:pay` → `posts:write`");
     let all: Vec<&str> = many.iter().map(String::as_str).collect();
     let (line, _) = described(&all, &all[1..]);
     assert_eq!(line, "changed assertion `listed`: users removed `person-00@example.com`");

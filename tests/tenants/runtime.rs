@@ -244,6 +244,16 @@ fn f25_each_call_that_has_its_turn_outlives_its_client() {
     assert_eq!(acme.now().unavailable(), Some(Reason::Deleted), "a tenant is deleted");
 }
 
+#[test]
+fn a_position_of_another_tenant_is_invalid() {
+    let (_store, runtime, authorizer, acme) = acme();
+    let globex = runtime.finish(authorizer.create_tenant("globex", "Globex")).unwrap();
+    let position = globex.snapshot().position();
+    let error = runtime.finish(acme.at_least(position)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.to_string(), format!("invalid position `{position}`: expected a position of this tenant"));
+}
+
 /// A close asks the store what became of a commit in doubt.
 #[test]
 fn f25_a_close_whose_client_hangs_up_is_completed() {

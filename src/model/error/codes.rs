@@ -181,8 +181,8 @@ codes! {
         /// [`Error::gives_to_manager`](crate::Error::gives_to_manager) says whether the entity was to be given to it.
         Managed = "managed",
         /// A guarded transaction would give somebody a right that its actor does not hold (R13), or loosen a separation
-        /// of duties (R14) or a binding assertion (R17). [`Error::missing_rights`](crate::Error::missing_rights) lists the rights and separations,
-        /// and the changes that would do so.
+        /// of duties (R14) or a binding assertion (R17). [`Error::missing_rights`](crate::Error::missing_rights) lists the
+        /// rights, separations and assertions, and the changes that would do so.
         Escalation = "escalation",
         /// A user would hold more roles of a separation of duties than it allows, and more than before (R14).
         /// [`Error::separation`](crate::Error::separation) has the user, and the roles with their paths.

@@ -333,8 +333,8 @@ impl Moment<'_> {
         )
     }
 
-    /// Returns the users that this directory manages (R16), by key. None if the tenant is
-    /// [unavailable](Moment::unavailable). A directory is only a name, so none is unknown.
+    /// Returns the users that this directory manages (R16), by key. Empty if the tenant is
+    /// [unavailable](Moment::unavailable), or if the directory manages nobody: a directory is only a name.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -357,7 +357,7 @@ impl Moment<'_> {
     }
 
     /// Returns the direct members of a group who are managed by this directory (R16), by key, whatever the windows of their
-    /// memberships are. None if the group does not exist, or the tenant is [unavailable](Moment::unavailable). A directory asks
+    /// memberships are. Empty if the group does not exist, or the tenant is [unavailable](Moment::unavailable). A directory asks
     /// for them, for example. [`Moment::members`] returns all members in pages, and says why there are none.
     ///
     /// ```
@@ -384,7 +384,7 @@ impl Moment<'_> {
         records.filter(move |record| record.managed_by().is_some_and(|by| by.as_str() == manager))
     }
 
-    /// Returns the groups that this directory manages (R16), by slug. None if the tenant is
+    /// Returns the groups that this directory manages (R16), by slug. Empty if the tenant is
     /// [unavailable](Moment::unavailable).
     ///
     /// ```

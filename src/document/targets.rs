@@ -13,7 +13,7 @@ use crate::model::internal_fault::must;
 use crate::model::records::{PermissionId, PermissionRef, RoleId, RoleRef, Slug};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
-use crate::resolver::suggestions::{history, suggest_among};
+use crate::resolver::suggestions::{history, is_uuid, suggest_among};
 
 /// The targets of references of one kind.
 pub(super) struct Targets<'a, R> {
@@ -221,7 +221,7 @@ impl<R> Targets<'_, R> {
         let history = self.catalog.and_then(|catalog| history(catalog, self.entity, name));
         let names = self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str));
         let message = format!("{} {} not found in the document{or_catalog}", self.entity, Quoted(name));
-        let more = history.or_else(|| {
+        let more = history.or_else(|| is_uuid(name).then(|| self.named_by_id())).or_else(|| {
             let similar = suggest_among(names, name);
             (!similar.is_empty()).then(|| DidYouMean { asked: name, names: &similar }.to_string())
         });
@@ -229,6 +229,12 @@ impl<R> Targets<'_, R> {
             Some(more) => format!("{message}; {more}"),
             None => message,
         }
+    }
+
+    /// The advice for a reference that is an id as text.
+    fn named_by_id(&self) -> String {
+        let (entity, name) = (self.entity, if self.entity == EntityKind::User { "key" } else { "slug" });
+        format!("this text is a UUID, and a document refers to a {entity} by its {name}, not by its id")
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! This file contains the answer as data, with `explain/decision.rs` and `explain/steps.rs`; `explain/text.rs` writes it
 //! as text. `explain/paths.rs` finds the paths, `explain/first.rs` the first of them alone, and `explain/reason.rs` finds
-//! the reason for a denial. `explain/unknown.rs` says more about a permission that is unknown.
+//! the reason for a denial. `explain/unknown.rs` says more about a user or permission that is unknown.
 
 pub(crate) mod first;
 pub(crate) mod reason;
@@ -272,10 +272,10 @@ impl Explanation {
     /// The slug or key that is unknown.
     fn unknown(&self) -> Option<(EntityKind, &str)> {
         let (entity, asked) = match self.decision {
-            Decision::Denied(Reason::UnknownUser) => (EntityKind::User, &self.user),
-            Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
-                (EntityKind::Permission, &self.permission)
-            }
+            Decision::Denied(Reason::UnknownUser | Reason::UuidAsKey) => (EntityKind::User, &self.user),
+            Decision::Denied(
+                Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked | Reason::UuidAsSlug,
+            ) => (EntityKind::Permission, &self.permission),
             _ => return None,
         };
         asked.name().map(|name| (entity, name))

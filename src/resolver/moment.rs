@@ -361,16 +361,19 @@ impl<'a> Moment<'a> {
     /// that combine on their paths.
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         let scope = self.compiled().scope();
-        self.decide_by_number(user.user(scope), permission.permission(scope), || permission.permission_text())
+        let (user_number, number) = (user.user(scope), permission.permission(scope));
+        self.decide_by_number((user_number, || user.user_text()), (number, || permission.permission_text()))
     }
 
-    /// The same for a user and a permission that were found, or not.
-    fn decide_by_number(&self, user: Option<u32>, permission: Option<u32>, asked: impl FnOnce() -> Asked) -> Decision {
+    /// The same for a user and a permission that were found, or not. The texts are read if one is unknown.
+    fn decide_by_number(
+        &self,
+        (user, user_text): (Option<u32>, impl FnOnce() -> Asked),
+        (permission, permission_text): (Option<u32>, impl FnOnce() -> Asked),
+    ) -> Decision {
         let snapshot = self.compiled();
-        match reason::decide(snapshot, user, permission, &self.when) {
-            unknown @ Decision::Denied(Reason::UnknownPermission) => unknown::refine(snapshot, unknown, &asked()),
-            decision => decision,
-        }
+        let decision = reason::decide(snapshot, user, permission, &self.when);
+        unknown::refine(snapshot, decision, user_text, permission_text)
     }
 
     /// Returns the decision with the paths that allow it, or with the roles and groups that would.

@@ -78,9 +78,14 @@ where
             // They are looked up by slug only.
             EntityKind::Separation | EntityKind::Assertion | EntityKind::Tenant => return None,
         };
-        let is_uuid = Uuid::try_parse(name).is_ok();
-        is_uuid.then(|| format!("this text is a UUID and was looked up as a {text}; to look up an id, pass a `{id}`"))
+        is_uuid(name)
+            .then(|| format!("this text is a UUID and was looked up as a {text}; to look up an id, pass a `{id}`"))
     }
+}
+
+/// Whether a name is probably an id that was passed as text.
+pub(crate) fn is_uuid(name: &str) -> bool {
+    Uuid::try_parse(name).is_ok()
 }
 
 /// Returns the present slug of the catalog's entry that had this one.

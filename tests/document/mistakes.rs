@@ -297,6 +297,36 @@ fn r6_a_reference_must_name_an_existing_entity() {
     );
 }
 
+/// References are slugs and keys. A reference that is an id says so, also if an entry of the document has that id.
+#[test]
+fn f20_an_id_in_place_of_a_key_or_slug_is_noticed() {
+    let key = "this text is a UUID, and a document refers to a user by its key, not by its id";
+    let slug = |entity| format!("this text is a UUID, and a document refers to a {entity} by its slug, not by its id");
+    judge(
+        &Catalog::empty(),
+        [
+            row(
+                json!({"users": [{"key": "alice", "id": ID}], "groups": [{"slug": "g", "members": [ID, {"user": OTHER}]}]}),
+                &[
+                    &format!("/groups/0/members/0: user `{ID}` not found in the document; {key}"),
+                    &format!("/groups/0/members/1/user: user `{OTHER}` not found in the document; {key}"),
+                ],
+            ),
+            row(
+                json!({"roles": [{"slug": "r", "permissions": [ID]}], "groups": [{"slug": "g", "parents": [ID], "roles": [ID]}]}),
+                &[
+                    &format!(
+                        "/roles/0/permissions/0: permission `{ID}` not found in the document; {}",
+                        slug("permission")
+                    ),
+                    &format!("/groups/0/parents/0: group `{ID}` not found in the document; {}", slug("group")),
+                    &format!("/groups/0/roles/0: role `{ID}` not found in the document; {}", slug("role")),
+                ],
+            ),
+        ],
+    );
+}
+
 #[test]
 fn r7_every_cycle_is_shown() {
     judge(

@@ -65,6 +65,9 @@ pub enum Decision {
 pub enum Reason {
     /// No such user: perhaps a typing error, a deleted user, or a user of another tenant.
     UnknownUser,
+    /// No user has this key, and the key is a UUID: probably an id that was passed as text. To look up an id, pass a
+    /// [`UserId`](crate::UserId).
+    UuidAsKey,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
     /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
@@ -75,6 +78,9 @@ pub enum Reason {
     PermissionRenamed,
     /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
     PatternAsked,
+    /// No permission has this slug, and the slug is a UUID: probably an id that was passed as text. To look up an id, pass
+    /// a [`PermissionId`](crate::PermissionId).
+    UuidAsSlug,
     /// The user is suspended.
     Suspended,
     /// The user was allowed, but is no longer: the windows on the paths have ended.

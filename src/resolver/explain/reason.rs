@@ -85,6 +85,7 @@ pub(crate) fn explain(
     when: &When<'_>,
 ) -> Explanation {
     let decision = decide(snapshot, user, permission, when);
+    let decision = unknown::refine(snapshot, decision, || user_text.clone(), || permission_text.clone());
     let mut explanation = Explanation {
         user: user.and_then(|n| snapshot.state.users.row(n)).map_or(user_text, |row| Asked::from(row.key().as_str())),
         permission: permission
@@ -106,11 +107,15 @@ pub(crate) fn explain(
             let found = paths::active(state, row, permission, when);
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
         }
-        (Decision::Denied(Reason::UnknownPermission), ..) => {
-            explanation.decision = unknown::refine(snapshot, decision, &explanation.permission);
+        (
+            Decision::Denied(
+                Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked | Reason::UuidAsSlug,
+            ),
+            ..,
+        ) => {
             explanation.suggestions = snapshot.suggestions(EntityKind::Permission);
         }
-        (Decision::Denied(Reason::UnknownUser), ..) => {
+        (Decision::Denied(Reason::UnknownUser | Reason::UuidAsKey), ..) => {
             explanation.suggestions = snapshot.suggestions(EntityKind::User);
         }
         (Decision::Denied(Reason::CatalogConflict), _, Some(permission)) => {

@@ -70,10 +70,16 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownUser => f.write_str("the user is unknown"),
+            Self::UuidAsKey => {
+                f.write_str("the user is unknown; the text is a UUID and was looked up as a key, not as an id")
+            }
             Self::UnknownPermission => f.write_str("the permission is unknown"),
             Self::CatalogConflict => f.write_str("the permission's slug belongs to the tenant and to the catalog"),
             Self::PermissionRenamed => f.write_str("the catalog has renamed the permission"),
             Self::PatternAsked => f.write_str("a pattern was asked for, and only a grant can have one"),
+            Self::UuidAsSlug => {
+                f.write_str("the permission is unknown; the text is a UUID and was looked up as a slug, not as an id")
+            }
             Self::Suspended => f.write_str("the user is suspended"),
             Self::Expired { until } => write!(f, "it was allowed until {until}"),
             Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
@@ -102,10 +108,12 @@ impl fmt::Display for Explanation {
         let (user, permission) = (Quoted(&self.user.text), Quoted(&self.permission.text));
         match self.decision {
             Decision::Allowed => f.write_str("allowed")?,
-            Decision::Denied(Reason::UnknownUser) => {
+            Decision::Denied(Reason::UnknownUser | Reason::UuidAsKey) => {
                 write!(f, "denied: {} not found", self.user.of(EntityKind::User))?;
             }
-            Decision::Denied(Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked) => {
+            Decision::Denied(
+                Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked | Reason::UuidAsSlug,
+            ) => {
                 write!(f, "denied: {} not found", self.permission.of(EntityKind::Permission))?;
             }
             Decision::Denied(Reason::CatalogConflict) => {

@@ -251,7 +251,8 @@ impl NarrowedUser<'_> {
     /// As [`Moment::decide`], and one check.
     pub fn decide(&self, permission: impl AsPermission) -> Decision {
         let number = permission.permission(self.moment.compiled().scope());
-        match self.moment.decide_by_number(self.user, number, || permission.permission_text()) {
+        let user = (self.user, || self.user_text());
+        match self.moment.decide_by_number(user, (number, || permission.permission_text())) {
             Decision::Allowed if !number.is_some_and(|number| self.allows(number)) => {
                 Decision::Denied(Reason::Narrowed)
             }
@@ -341,7 +342,7 @@ impl NarrowedUser<'_> {
         let number = permission.permission(snapshot.scope());
         let asked = permission.permission_text();
         let when = &self.moment.when;
-        let user = (self.user, self.asked.clone().unwrap_or_else(|| Asked::from("")));
+        let user = (self.user, self.user_text());
         let explanation = reason::explain(snapshot, user, (number, asked), when);
         let row = self.user.and_then(|user| snapshot.state.users.row(user));
         let (true, Some(row), Some(permission)) = (explanation.is_allowed(), row, number) else { return explanation };
@@ -350,6 +351,11 @@ impl NarrowedUser<'_> {
         } else {
             self.explain_denied(explanation, row, permission)
         }
+    }
+
+    /// The user as it was asked for. Empty for a known user, which the snapshot names.
+    fn user_text(&self) -> Asked {
+        self.asked.clone().unwrap_or_else(|| Asked::from(""))
     }
 
     /// Keeps the paths through one of the roles. There is one if there are too many paths to list them all.

@@ -152,6 +152,38 @@ fn f20_names_are_accepted_in_every_type_of_text() {
     .unwrap();
 }
 
+/// An id of the tenant as text, or any other UUID: the decision says that it was looked up as a key or a slug.
+#[test]
+fn f20_a_decision_says_that_an_id_was_passed_as_text() {
+    let acme = acme();
+    let now = acme.now();
+    let (alice, write) = (now.user("alice@acme.com").unwrap().id, now.permission("posts:write").unwrap().record.id);
+    for id in [alice.as_uuid(), write.as_uuid(), ID] {
+        let (user, permission) = (Decision::Denied(Reason::UuidAsKey), Decision::Denied(Reason::UuidAsSlug));
+        for text in [id.to_string(), id.simple().to_string().to_uppercase()] {
+            assert_eq!(acme.decide(&text, "posts:write"), user);
+            assert_eq!(now.narrowed(&text, ["editor"]).decide("posts:write"), user);
+            assert_eq!(now.narrowed(&text, ["editor"]).explain("posts:write").decision(), user);
+            assert_eq!(acme.decide("alice@acme.com", &text), permission);
+            assert_eq!(acme.explain("alice@acme.com", &text).decision(), permission);
+            assert!(!acme.check(&text, "posts:write") && !acme.check("alice@acme.com", &text));
+        }
+    }
+    // The user is looked up first. A UUID that is passed as an id is not text.
+    assert_eq!(acme.decide(ID.to_string(), ID.to_string()), Decision::Denied(Reason::UuidAsKey));
+    assert_eq!(acme.decide(UserId::from_uuid(ID), "posts:write"), Decision::Denied(Reason::UnknownUser));
+    assert_eq!(acme.decide("alice@acme.com", ID), Decision::Denied(Reason::UnknownPermission));
+    assert!(acme.decide(alice, write).is_allowed());
+    let texts = [Reason::UuidAsKey, Reason::UuidAsSlug].map(|reason| reason.to_string());
+    let expected = [
+        "the user is unknown; the text is a UUID and was looked up as a key, not as an id",
+        "the permission is unknown; the text is a UUID and was looked up as a slug, not as an id",
+    ];
+    assert_eq!(texts, expected);
+    let json = |reason| serde_json::to_value(Decision::Denied(reason)).unwrap()["denied"].clone();
+    assert_eq!([json(Reason::UuidAsKey), json(Reason::UuidAsSlug)], ["uuid_as_key", "uuid_as_slug"]);
+}
+
 /// The type decides, so an id as text is a key. The explanation says so, whether or not the id exists.
 #[test]
 fn f20_an_id_that_was_passed_as_text_is_noticed() {
@@ -159,7 +191,7 @@ fn f20_an_id_that_was_passed_as_text_is_noticed() {
     let alice = acme.now().user("alice@acme.com").unwrap().id;
     for id in [alice.as_uuid(), ID] {
         let explanation = acme.explain(id.to_string(), "posts:write");
-        assert_eq!(explanation.decision(), Decision::Denied(Reason::UnknownUser));
+        assert_eq!(explanation.decision(), Decision::Denied(Reason::UuidAsKey));
         assert!(explanation.advice().unwrap().ends_with("to look up an id, pass a `UserId`"));
         assert_eq!(serde_json::to_value(&explanation).unwrap()["advice"].as_str(), explanation.advice());
     }

@@ -91,6 +91,8 @@ fn reason_text(reason: Reason) -> Markup {
     html! {
         @match reason {
             Reason::UnknownUser => { "No user has this key." }
+            Reason::UuidAsKey => { "No user has this key, which looks like an id." }
+            Reason::UuidAsSlug => { "No permission has this slug, which looks like an id." }
             Reason::UnknownPermission => { "No permission has this slug." }
             Reason::CatalogConflict => { "The slug belongs to a permission of the tenant and to one of the application, so neither gives anything." }
             Reason::PermissionRenamed => { "The application has renamed this permission." }
@@ -156,7 +158,7 @@ fn step_of(frame: &Frame, moment: &Moment<'_>, step: &PathStep) -> Markup {
 
 /// For a denial: similar names, and roles and groups that would allow it.
 fn what_would_help(frame: &Frame, explanation: &Explanation) -> Markup {
-    let is_unknown_user = explanation.decision() == Decision::Denied(Reason::UnknownUser);
+    let is_unknown_user = matches!(explanation.decision(), Decision::Denied(Reason::UnknownUser | Reason::UuidAsKey));
     // Similar keys are those of other users.
     let suggestions = if is_unknown_user && !frame.rights.read_users { &[] } else { explanation.suggestions() };
     html! {

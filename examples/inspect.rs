@@ -115,8 +115,9 @@ impl Arguments {
         }
         let mut words = words.into_iter();
         let file = words.next().map(PathBuf::from).ok_or(USAGE)?;
-        let text =
-            |word: OsString| word.into_string().map_err(|word| format!("expected UTF-8: {}", word.to_string_lossy()));
+        let text = |word: OsString| {
+            word.into_string().map_err(|word| format!("expected UTF-8: {}", Quoted(&word.to_string_lossy())))
+        };
         let [(_, catalog), (_, accept), (_, since)] = files;
         Ok(Self { file, words: words.map(text).collect::<Result<_, _>>()?, at, catalog, accept, since })
     }
@@ -213,7 +214,10 @@ impl Question<'_> {
             Self::WhoCan(permission) if moment.permission(*permission).is_none() => {
                 Err(format!("permission {} not found", Quoted(permission)))
             }
-            Self::WhoCan(permission) => say(out, moment.who_can(*permission).keys()),
+            Self::WhoCan(permission) => {
+                let users = moment.who_can(*permission).keys();
+                say(out, users.iter().map(|key| Quoted(key.as_str()).as_field()))
+            }
             Self::Matrix => say(out, matrix(moment)),
             Self::Conflicts(file) => {
                 let snapshot = moment.snapshot();
@@ -270,7 +274,7 @@ fn stats(moment: &Moment<'_>) -> Vec<String> {
 
 fn matrix(moment: &Moment<'_>) -> Vec<String> {
     let users = all(|page| moment.users(page));
-    let line = |key: &str, slug: &Slug| format!("{key}\t{slug}");
+    let line = |key: &str, slug: &Slug| format!("{}\t{slug}", Quoted(key).as_field());
     let lines = users.iter().flat_map(|user| {
         moment.effective(user.id).slugs().into_iter().map(|slug| line(user.key.as_str(), &slug)).collect::<Vec<_>>()
     });

@@ -419,7 +419,7 @@ fn errors_go_to_standard_error_with_status_2() {
         (&["import", "ldap"], "usage: inspect import"),
         (&["import", "casbin", ACME], "usage: inspect import"),
         (&["import", "keycloak", ACME, "--report"], "--report: expected a value"),
-        (&["import", "keycloak", ACME, "--quiet"], "unknown option --quiet"),
+        (&["import", "keycloak", ACME, "--quiet"], "unknown option `--quiet`"),
         (&["import", "keycloak", "no-such-file"], "no-such-file: "),
         (&["import", "keycloak", ACME], "file 1: "),
         (&["import", "laravel", ACME], "`acme`: expected one of"),
@@ -470,6 +470,73 @@ fn a_closed_pipe_is_an_error_and_not_a_panic() {
         // The program may have finished writing into the buffer of the pipe before it was closed.
         assert!(matches!(status.code(), Some(0 | 2)) && !errors.contains("panicked"), "{status}: {errors}");
     }
+}
+
+/// A key that reverses the text behind it and breaks the line, and one that a file must not have.
+#[test]
+fn f10_every_command_shows_what_is_hidden_in_a_key() {
+    const HIDDEN: &str = "mallory\u{202e}\u{2028}root";
+    let folder = std::env::temp_dir().join(format!("rolecall-inspect-hidden-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let document = |key: &str, roles: &str| {
+        let key = key.replace('\n', "\\n");
+        format!(
+            r#"{{"format": 1, "tenant": {{"slug": "t"}}, "permissions": ["pay"], "roles": [
+                {{"slug": "payer", "permissions": ["pay"]}}, "clerk"], "users": [{{"key": "{key}", "roles": [{roles}]}}],
+                "separations": [{{"slug": "two", "at_most": 1, "roles": ["payer", "clerk"]}}]}}"#
+        )
+    };
+    let log = format!("{HIDDEN},pay\n");
+    let files = [
+        ("t.json", document(HIDDEN, r#""payer", "clerk""#)),
+        ("other.json", document(HIDDEN, "")),
+        ("broken.json", document("a\nb", "")),
+        ("log.csv", log.clone()),
+        ("expected.csv", format!("user,permission,allowed\n{HIDDEN},pay,false\n")),
+        ("none.json", r#"{"format": 1, "assertions": [{"expect": "only", "permission": "pay"}]}"#.to_owned()),
+    ];
+    for (name, content) in &files {
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+    let asked = |words: &[&str]| {
+        let Output { stdout, stderr, .. } = inspect().args(words).current_dir(&folder).output().unwrap();
+        format!("{}{}", String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let shown = r"mallory\u{202e}\u{2028}root";
+    let commands: [&[&str]; 9] = [
+        &["t.json", "who-can", "pay"],
+        &["t.json", "matrix"],
+        &["t.json", "report"],
+        &["t.json", "lint"],
+        &["t.json", "explain", HIDDEN, "pay"],
+        &["t.json", "verify", "expected.csv"],
+        &["t.json", "diff", "other.json"],
+        &["t.json", "replay", "log.csv", "other.json"],
+        &["t.json", "test", "none.json"],
+    ];
+    for words in commands {
+        let out = asked(words);
+        assert!(out.contains(shown) && !out.contains(['\u{202e}', '\u{2028}']), "{words:?}: {out}");
+    }
+    assert_eq!(asked(commands[0]), format!("{shown}\n"));
+    assert_eq!(asked(commands[1]), format!("{shown}\tpay\n"));
+    // A printed finding can be copied into the list of those that are accepted.
+    std::fs::write(folder.join("accepted.txt"), asked(commands[3])).unwrap();
+    assert_eq!(asked(&["t.json", "lint", "--accept", "accepted.txt"]), "");
+
+    // A key never has a line break, so only the words of a question and an invalid document can.
+    let questions: [(&[&str], &str); 5] = [
+        (&["t.json", "explain", "a\nb", "pay"], "denied: user `a\\nb` not found\n"),
+        (&["t.json", "who-can", "a\nb"], "permission `a\\nb` not found\n"),
+        (&["t.json", "effective", "a\nb"], "user `a\\nb` not found\n"),
+        (&["import", "casbin", "--a\nb"], "unknown option `--a\\nb`\n"),
+        (&["broken.json", "matrix"], "broken.json: /users/0/key: invalid user key `a\\nb`: "),
+    ];
+    for (words, text) in questions {
+        let out = asked(words);
+        assert!(out.starts_with(text), "{words:?}: {out}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 const OTHER: &str = r#"{"format": 1, "tenant": {"slug": "t"}, "permissions": ["pay"],

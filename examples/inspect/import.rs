@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rolecall::error::Quoted;
 use rolecall_import::{Imported, NoteKind, casbin, keycloak, laravel};
 
 use super::{Failure, output_failed, read};
@@ -43,7 +44,9 @@ impl Arguments {
                 "--guard" => parsed.guard = Some(text(value()?)),
                 "--team-column" => parsed.team_column = Some(text(value()?)),
                 "--wildcards" => parsed.wildcards = true,
-                option if option.starts_with("--") => return Err(format!("unknown option {option}\n\n{USAGE}")),
+                option if option.starts_with("--") => {
+                    return Err(format!("unknown option {}\n\n{USAGE}", Quoted(option)));
+                }
                 _ => parsed.files.push(PathBuf::from(arg)),
             }
         }

@@ -21,7 +21,7 @@ pub use self::accepted::Accepted;
 pub(super) use self::grown::list;
 pub(super) use self::usage::conflict;
 use super::Place;
-use crate::model::error::{Error, Result};
+use crate::model::error::{Error, Quoted, Result};
 use crate::resolver::explain::Reason;
 use crate::resolver::moment::Moment;
 use crate::resolver::snapshot::Snapshot;
@@ -80,7 +80,8 @@ impl Finding {
     }
 
     /// Returns what tells this finding from others: the code, the place, the other entity and the grant, with tabs between
-    /// them. It is a line of [`Accepted`].
+    /// them. It is a line of [`Accepted`]. Names are written as [`Quoted::as_field`](crate::error::Quoted::as_field) writes
+    /// them.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -91,9 +92,12 @@ impl Finding {
     pub fn key(&self) -> String {
         let mut key = self.code.code().to_owned();
         for Place { entity, name, .. } in [Some(&self.place), self.other.as_ref()].into_iter().flatten() {
-            key = format!("{key}\t{entity}\t{name}");
+            key = format!("{key}\t{entity}\t{}", Quoted(name).as_field());
         }
-        self.grant.as_ref().map_or(key.clone(), |grant| format!("{key}\t{GRANT}\t{grant}"))
+        match &self.grant {
+            Some(grant) => format!("{key}\t{GRANT}\t{}", Quoted(grant).as_field()),
+            None => key,
+        }
     }
 }
 

@@ -46,6 +46,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use rolecall::error::Quoted;
 use rolecall::records::{TenantSlug, UserRecord};
 use rolecall::{Moment, Snapshot, Tenant, Timestamp, Tx};
 use serde_json::{Value, json};
@@ -214,7 +215,7 @@ impl Scope {
                 change(tx, &scope.view_at(tx.base().at(tx.instant())))
             });
             let updated = updated.await?;
-            crate::api::change::log(&scope.directory, &updated);
+            crate::api::change::log(Quoted(&scope.directory).as_field(), &updated);
             Ok(updated.value)
         };
         let task = tokio::spawn(async move {

@@ -2,6 +2,7 @@
 //!
 //! Every name in a message is written by [`Quoted`], so no name can imitate the words around it.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use any_ascii::any_ascii;
@@ -41,6 +42,35 @@ const MOST_CODE_POINTS: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted<'a>(pub &'a str);
 
+impl<'a> Quoted<'a> {
+    /// Returns the name for a field of a list that a program reads, such as a column between tabs: without quotes, and
+    /// never cut. A name in which nothing is hidden is returned as it is. Any other name has the escapes of a quoted one.
+    ///
+    /// ```
+    /// use rolecall::error::Quoted;
+    ///
+    /// assert_eq!(Quoted("alice").as_field(), "alice");
+    /// assert_eq!(Quoted(r"acme\bob").as_field(), r"acme\bob");
+    /// assert_eq!(Quoted("a\u{202e}b ").as_field(), r"a\u{202e}b\u{20}");
+    /// // What only looks like an escape is written in another way.
+    /// assert_eq!(Quoted(r"a\u{202e}b").as_field(), r"a\\u{202e}b");
+    /// ```
+    ///
+    /// # Security
+    /// Two different names without control characters are written differently. No key and no slug has a control character.
+    pub fn as_field(self) -> Cow<'a, str> {
+        let Self(name) = self;
+        if is_plain(name) {
+            return Cow::Borrowed(name);
+        }
+        let mut escaped = String::with_capacity(name.len() + 16);
+        let _: fmt::Result = write_name(&mut escaped, name);
+        // A back quote ends nothing here, and a backslash matters only where it begins an escape.
+        let shown = |name: &str| name.replace('\\', "\\\\").replace('`', "\\u{60}");
+        if escaped == shown(name) && !name.contains("\\u{") { Cow::Borrowed(name) } else { Cow::Owned(escaped) }
+    }
+}
+
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.0.len() <= MOST_SHOWN {
@@ -62,25 +92,31 @@ impl Display for Part<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_char('`')?;
         if is_plain(self.0) {
-            f.write_str(self.0)?;
-            return f.write_char('`');
-        }
-        let last = self.0.char_indices().next_back().map(|(at, _)| at);
-        let mut marks = 0;
-        for (at, c) in self.0.char_indices() {
-            marks = if is_mark(c) { marks + 1 } else { 0 };
-            match c {
-                // Not by a backslash: that does not keep a code span of Markdown from ending.
-                '`' => f.write_str("\\u{60}")?,
-                '\\' => f.write_str("\\\\")?,
-                // A pile of marks covers the lines around it.
-                c if marks > MOST_MARKS => write!(f, "{}", c.escape_unicode())?,
-                ' ' if at == 0 || Some(at) == last => f.write_str("\\u{20}")?,
-                c => write_visible(f, c, at == 0)?,
-            }
+            f.write_str(self.0)?
+        } else {
+            write_name(f, self.0)?
         }
         f.write_char('`')
     }
+}
+
+/// Writes a name with everything escaped that cannot be seen or that ends the quotation.
+fn write_name(f: &mut impl fmt::Write, name: &str) -> fmt::Result {
+    let last = name.char_indices().next_back().map(|(at, _)| at);
+    let mut marks = 0;
+    for (at, c) in name.char_indices() {
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        match c {
+            // Not by a backslash: that does not keep a code span of Markdown from ending.
+            '`' => f.write_str("\\u{60}")?,
+            '\\' => f.write_str("\\\\")?,
+            // A pile of marks covers the lines around it.
+            c if marks > MOST_MARKS => write!(f, "{}", c.escape_unicode())?,
+            ' ' if at == 0 || Some(at) == last => f.write_str("\\u{20}")?,
+            c => write_visible(f, c, at == 0)?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether nothing in a name is escaped. Most names are like that, and a log of many changes has many of them.
@@ -323,6 +359,25 @@ mod tests {
         ];
         for (name, text) in table {
             assert_eq!(Quoted(name).to_string(), text, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn f10_a_field_of_a_list_is_escaped_if_something_in_it_is_hidden() {
+        let long = "a".repeat(300);
+        for plain in ["alice", "", "a b", "j\u{fc}rgen", "\u{65e5}\u{672c}", "a`b", r"acme\bob", r"acme\nina", &long] {
+            assert_eq!(Quoted(plain).as_field(), plain);
+        }
+        let table = [
+            ("a\u{202e}b", r"a\u{202e}b"),
+            (r"a\u{202e}b", r"a\\u{202e}b"),
+            ("a\\\u{202e}b", r"a\\\u{202e}b"),
+            ("a`\u{2028}b", r"a\u{60}\u{2028}b"),
+            (" a ", r"\u{20}a\u{20}"),
+            ("a\nb\tc", r"a\nb\tc"),
+        ];
+        for (name, text) in table {
+            assert_eq!(Quoted(name).as_field(), text, "{name:?}");
         }
     }
 

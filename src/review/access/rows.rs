@@ -5,6 +5,7 @@ use std::vec;
 use serde::Serialize;
 
 use crate::model::clock::When;
+use crate::model::error::Quoted;
 use crate::model::records::{PermissionId, Slug, Timestamp, UserId, UserKey, Window};
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Path;
@@ -79,14 +80,16 @@ impl AccessRow {
     ///
     /// # Security
     /// A spreadsheet takes a field that begins with `=`, `+`, `-` or `@` for a formula. Such a field gets a `'` in front,
-    /// so a key that a user has chosen cannot run anything. For programs, use the fields or the JSON form.
+    /// so a key that a user has chosen cannot run anything. Names are written as
+    /// [`Quoted::as_field`](crate::error::Quoted::as_field) writes them, so a reader sees what is hidden in one. For
+    /// programs, use the fields or the JSON form.
     pub fn to_csv(&self) -> String {
         let end = |end: Option<Timestamp>| end.map_or_else(String::new, |end| end.to_string());
         let window = self.window;
         let path = self.path.to_string();
         let fields = [
-            field(self.user.as_str()),
-            field(self.permission.as_str()),
+            field(&Quoted(self.user.as_str()).as_field()),
+            field(&Quoted(self.permission.as_str()).as_field()),
             end(window.start()),
             end(window.end()),
             field(&path),

@@ -47,15 +47,18 @@ fn reports_damage(path: &Path, truth: &Truth, what: &str) -> bool {
         Err(RedbError::Damaged(_) | RedbError::Foreign(_)) => return true,
         Err(other) => panic!("{what}: {other:?}"),
     };
-    answers(&store, truth, what)
+    answers(&store, path, truth, what)
 }
 
-/// Whether an answer reports damage. Fails on a wrong answer.
-fn answers(store: &RedbStore, truth: &Truth, what: &str) -> bool {
-    let mut reported = false;
+/// Whether an answer reports damage. Fails on a wrong answer, and if the report does not name the file (F34).
+fn answers(store: &RedbStore, path: &Path, truth: &Truth, what: &str) -> bool {
+    let (mut reported, file) = (false, format!("{}: ", path.display()));
     let mut check = |right: Result<bool, StoreError>| match right {
         Ok(right) => assert!(right, "{what}: a wrong answer"),
-        Err(StoreError::Corrupt(_)) => reported = true,
+        Err(StoreError::Corrupt(why)) => {
+            assert!(why.to_string().starts_with(&file), "{what}: {why}");
+            reported = true;
+        }
         Err(other) => panic!("{what}: {other:?}"),
     };
     for (slug, creation, load, commits) in truth {
@@ -142,7 +145,7 @@ fn flips_under_an_open_file(count: usize, seed: u64) -> usize {
             }
             continue;
         }
-        detected += usize::from(answers(&store, &truth, &format!("flip {flip} under an open file")));
+        detected += usize::from(answers(&store, &altered, &truth, &format!("flip {flip} under an open file")));
     }
     detected
 }

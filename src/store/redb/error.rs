@@ -93,13 +93,3 @@ impl From<Failure> for RedbError {
         }
     }
 }
-
-impl From<RedbError> for StoreError {
-    /// The answer of a call that could not reopen the file. It sent nothing.
-    fn from(error: RedbError) -> Self {
-        match error {
-            RedbError::Damaged(_) => Self::corrupt(error),
-            _ => Self::unavailable(error),
-        }
-    }
-}

@@ -47,34 +47,30 @@ impl Backend {
             },
             RedbError::Damaged,
         )
-        .map_err(|error| self.name_in(error))
+        .map_err(|error| error.at(self.path()))
     }
 
     /// Creates an empty store, unless the file exists.
     pub(super) fn create(&self) -> Result<(), RedbError> {
         match self {
-            Self::File(path) => create(path).map_err(|error| self.name_in(error)),
+            Self::File(path) => create(path).map_err(|error| error.at(path)),
             #[cfg(test)]
             Self::Disk(disk) => write_format(&builder().create_with_backend(disk.clone()).map_err(RedbError::of)?),
         }
     }
 
-    /// Names the file in an error of the system.
-    fn name_in(&self, error: RedbError) -> RedbError {
+    /// The path of the file, for messages.
+    fn path(&self) -> &Path {
         match self {
-            Self::File(path) => error.at(path),
+            Self::File(path) => path,
             #[cfg(test)]
-            Self::Disk(_) => error,
+            Self::Disk(_) => Path::new("disk-of-a-test"),
         }
     }
 
-    /// Names the file before a text of the system.
+    /// Names the file before a text, which does not say what it is about.
     pub(super) fn about(&self, text: &impl Display) -> String {
-        match self {
-            Self::File(path) => format!("{}: {text}", path.display()),
-            #[cfg(test)]
-            Self::Disk(_) => text.to_string(),
-        }
+        format!("{}: {text}", self.path().display())
     }
 }
 

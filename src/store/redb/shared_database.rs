@@ -52,7 +52,7 @@ impl SharedDatabase {
     pub(super) fn with<T>(&self, work: impl FnOnce(&Database, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
         self.open_again_if_failed()?;
         let opened = self.file.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = &opened.database else { return Err(closed()) };
+        let Some(database) = &opened.database else { return Err(self.closed()) };
         let panicked = |text: String| Failure { error: StoreError::corrupt(text), reopen: true };
         catch_panic(|| work(database, opened.number), panicked).map_err(|failure| self.note(failure, opened.number))
     }
@@ -62,12 +62,29 @@ impl SharedDatabase {
         if failure.reopen {
             self.failed.fetch_max(number, Ordering::AcqRel);
         }
-        // Errors of the system do not say which file they are about.
+        // An application can have several files.
         match failure.error {
-            StoreError::Unavailable(why) if failure.reopen => StoreError::unavailable(self.backend.about(&why)),
+            StoreError::Unavailable(why) => StoreError::unavailable(self.backend.about(&why)),
             StoreError::InDoubt(why) => StoreError::in_doubt(self.backend.about(&why)),
+            StoreError::Corrupt(why) => StoreError::corrupt(self.backend.about(&why)),
             error => error,
         }
+    }
+
+    /// The answer of a call that could not reopen the file. It sent nothing.
+    fn not_reopened(&self, error: RedbError) -> StoreError {
+        match error {
+            // Its text names the file.
+            RedbError::Io(_) => StoreError::unavailable(error),
+            RedbError::Damaged(_) => StoreError::corrupt(self.backend.about(&error)),
+            RedbError::Newer { .. } | RedbError::InUse | RedbError::Foreign(_) => {
+                StoreError::unavailable(self.backend.about(&error))
+            }
+        }
+    }
+
+    fn closed(&self) -> StoreError {
+        StoreError::unavailable(self.backend.about(&"the store is closed"))
     }
 
     fn open_again_if_failed(&self) -> Result<(), StoreError> {
@@ -77,11 +94,11 @@ impl SharedDatabase {
         }
         let mut opened = self.file.write().unwrap_or_else(PoisonError::into_inner);
         if opened.closed {
-            return Err(closed());
+            return Err(self.closed());
         }
         if failed(opened.number) {
             close(opened.database.take());
-            opened.database = Some(self.backend.open()?);
+            opened.database = Some(self.backend.open().map_err(|error| self.not_reopened(error))?);
             opened.number += 1;
         }
         Ok(())
@@ -100,8 +117,4 @@ impl SharedDatabase {
 fn close(database: Option<Database>) {
     let closing = || database.map_or(Ok(()), Database::close).map_err(Failure::from);
     drop(catch_panic(closing, |text| StoreError::unavailable(text).into()));
-}
-
-fn closed() -> StoreError {
-    StoreError::unavailable("the store is closed")
 }

@@ -117,6 +117,39 @@ fn s6_the_outcome_is_true_wherever_the_disk_fails_and_the_store_recovers() {
     assert!(committed > 0 && lost > 0, "in doubt was not honest: {committed} applied, {lost} lost");
 }
 
+/// Wherever the disk fails: during a commit, a load, another read, or while the file is opened again.
+#[test]
+fn f34_every_failure_of_the_disk_names_the_file() {
+    let (mut unavailable, mut in_doubt) = (0, 0);
+    for good in 0.. {
+        let (disk, store) = with_three_commits();
+        drop(store);
+        let store = open(&disk, false).unwrap();
+        disk.fail_after(good);
+        let mut records = Vec::new();
+        let answers = [
+            commit(&store, 4).err(),
+            block_on(store.load(tenant_id(), &mut records)).err(),
+            block_on(store.since(at(1))).err(),
+            block_on(store.find(&"acme".parse().unwrap())).err(),
+        ];
+        for error in answers.into_iter().flatten() {
+            let (StoreError::Unavailable(why) | StoreError::InDoubt(why)) = &error else { panic!("{error}") };
+            let text = why.to_string();
+            assert!(text.starts_with("disk-of-a-test: "), "failing after {good}: {error}");
+            assert_eq!(text.matches("disk-of-a-test").count(), 1, "{error}");
+            match error {
+                StoreError::Unavailable(_) => unavailable += 1,
+                _ => in_doubt += 1,
+            }
+        }
+        if !disk.mend() {
+            break;
+        }
+    }
+    assert!(unavailable > 0 && in_doubt > 0, "{unavailable} unavailable, {in_doubt} in doubt");
+}
+
 #[test]
 fn s6_without_a_disk_later_commits_are_unavailable() {
     let (disk, store) = with_three_commits();

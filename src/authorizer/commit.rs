@@ -405,6 +405,7 @@ impl Inner {
                 }
                 let error =
                     store_error(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str()));
+                let error = error.of_refused_commit();
                 self.record(Event::CommitFailed(error.kind()));
                 Err(error)
             }

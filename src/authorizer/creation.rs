@@ -158,7 +158,7 @@ impl Authorizer {
                 | StoreError::Unavailable(_)),
             ) => {
                 creation.set_pending(None);
-                let error = store_error(error, slug.as_str());
+                let error = store_error(error, slug.as_str()).of_refused_commit();
                 self.shared.record(tenant_id, Event::CommitFailed(error.kind()));
                 Err(error)
             }

@@ -46,7 +46,7 @@ pub(super) fn detached<T: Send + 'static>(
 
 impl From<Stopped> for Error {
     fn from(_: Stopped) -> Self {
-        Error::new(ErrorKind::Unavailable).in_words("the runtime stopped the task; nothing was changed".to_owned())
+        Error::new(ErrorKind::Unavailable).in_words("the runtime stopped the task".to_owned())
     }
 }
 

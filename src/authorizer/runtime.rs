@@ -167,7 +167,8 @@ impl Runtime for tokio::runtime::Handle {
 
         const NOT_DRIVEN: &str = "the tokio runtime has one thread, which does not run its tasks: \
             it is the calling one, or no thread drives the runtime";
-        const LOCAL: &str = "the call comes from a tokio task that tokio cannot move away; use `spawn_blocking`";
+        const LOCAL: &str =
+            "this thread runs other tokio tasks, which would wait too, unlike a thread of `spawn_blocking`";
         if self.runtime_flavor() == CurrentThread && !begins_tasks(self) {
             return Err(CannotBlock::because(NOT_DRIVEN));
         }

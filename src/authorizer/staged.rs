@@ -170,8 +170,8 @@ impl Tenant {
         self.0.latest().await?;
         let (value, plan) = plan(self.0.current.load(), CommitContext::new(&*self.0.shared.clock), &mut f)?;
         if plan.next.state.tenant.is_none() {
-            const REASON: &str = "a staged transaction cannot delete the tenant; use `Tenant::delete`";
-            return Err(Error::rejected(REASON).into());
+            const REASON: &str = "a staged transaction cannot delete the tenant";
+            return Err(Error::rejected(REASON).advise("use `Tenant::delete`").into());
         }
         Ok(Staged { value, held: Held::new(&self.0, turn, &plan), plan })
     }
@@ -353,7 +353,10 @@ impl<T> Staged<T> {
 }
 
 fn not_committed(plan: &Plan) -> Error {
-    Error::new(ErrorKind::Conflict).of_commit(plan.envelope.id).in_words(NOT_COMMITTED.to_owned())
+    Error::new(ErrorKind::Conflict)
+        .of_commit(plan.envelope.id)
+        .in_words(NOT_COMMITTED.to_owned())
+        .advise("stage it again")
 }
 
 impl<T> fmt::Debug for Staged<T> {

@@ -123,6 +123,11 @@ impl<'a, R> Targets<'a, R> {
         must(self.refs.get(entry), TARGET)
     }
 
+    /// Returns the kind of the targets.
+    pub(super) fn kind(&self) -> EntityKind {
+        self.entity
+    }
+
     /// Returns the name of an entry of the document.
     pub(super) fn name(&self, entry: usize) -> &'a str {
         self.names.name(entry)

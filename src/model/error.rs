@@ -129,6 +129,8 @@ struct Inner {
     found: Option<String>,
     suggestions: Suggestions,
     cycle: CycleNames,
+    /// The store has refused a commit, so nothing was changed.
+    is_refused_commit: bool,
     mistakes: Vec<Mistake>,
     violations: Vec<InvariantViolation>,
     /// The rights that the actor of a guarded transaction lacks (R13).
@@ -243,6 +245,7 @@ impl Error {
             found: None,
             suggestions: Suggestions::default(),
             cycle: CycleNames::default(),
+            is_refused_commit: false,
             mistakes: Vec::new(),
             violations: Vec::new(),
             missing_rights: Vec::new(),
@@ -399,6 +402,12 @@ impl Error {
     /// Says that the entity was to be given to the directory, which does not manage it.
     pub(crate) fn given_to_manager(mut self) -> Self {
         self.0.is_given = true;
+        self
+    }
+
+    /// Says that the store has refused a commit, and not a read.
+    pub(crate) fn of_refused_commit(mut self) -> Self {
+        self.0.is_refused_commit = true;
         self
     }
 

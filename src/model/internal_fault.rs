@@ -16,6 +16,7 @@
 //! Deliberately absent: errors in data from outside. That is a `Violation` (`invariants.rs`).
 
 use std::cell::Cell;
+use std::fmt::Display;
 
 use super::error::{Error, ErrorKind};
 
@@ -82,6 +83,11 @@ pub(crate) fn watch<T>(write: impl FnOnce() -> T) -> Result<T, InternalFault> {
 }
 
 impl InternalFault {
+    /// Returns the public error, with what broke the invariant and the consequence.
+    pub(crate) fn error_by(self, cause: impl Display, consequence: &str) -> Error {
+        Error::new(ErrorKind::Internal).reason(format!("{} ({cause}); {consequence}", self.0))
+    }
+
     /// Returns the public error, with the consequence of the fault.
     pub(crate) fn error(self, consequence: &str) -> Error {
         Error::new(ErrorKind::Internal).reason(format!("{}; {consequence}", self.0))

@@ -95,7 +95,9 @@ impl fmt::Display for Violation {
                 write!(f, "I1: {} refers to a {entity} that does not exist", Named(edge))
             }
             Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
-            Self::Cycle { entity, names } => write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone())),
+            Self::Cycle { entity, names } => {
+                write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone()).of(*entity))
+            }
             Self::Misfit { key } => {
                 write!(f, "I4: {} is stored twice, or a change does not match it", Named(key))
             }

@@ -129,7 +129,7 @@ impl Draft {
             Ok(Err(violation)) => {
                 let fault = InternalFault("a change that was judged fits on what is there");
                 self.fault = Some(fault);
-                return Err(fault.error(&format!("nothing was committed ({violation})")));
+                return Err(fault.error_by(violation, "nothing was committed"));
             }
             Err(fault) => fault,
         };

@@ -101,8 +101,8 @@ impl Plan {
     /// A few look-ups for each change, and what a transaction with these changes costs.
     pub(crate) fn rebase_onto(&self, base: Arc<CompiledTenant>, origins: CommitContext) -> Result<Self> {
         if base.position.tenant_id != self.base.position.tenant_id {
-            let other = "its tenant is another one";
-            return Err(Error::new(ErrorKind::ForeignPlan).reason(other).advise("plan again on this one"));
+            let other = "the plan was made by another tenant".to_owned();
+            return Err(Error::new(ErrorKind::ForeignPlan).in_words(other).advise("plan again on this one"));
         }
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));

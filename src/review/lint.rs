@@ -219,7 +219,7 @@ codes! {
     /// A granted pattern matches at least a hundred permissions, or at least half of ten or more.
     PatternMatchesMuch = "pattern_matches_much", Info, "accept it, or grant narrower patterns";
     /// A role grants what another grant of the same role gives, or a role that it includes.
-    CoveredGrant = "covered_grant", Info, "revoke it, unless it is to stay when the other one goes";
+    CoveredGrant = "covered_grant", Info, "revoke it, unless it must stay when the other one is revoked";
     /// A role includes another one that adds no permission to it.
     RedundantInclusion = "redundant_inclusion", Info, "exclude the role, unless somebody is to have the role itself";
     /// Two roles give the same permissions, and neither includes the other.
@@ -245,9 +245,9 @@ codes! {
     PatternHasGrown = "pattern_has_grown", Warning, "accept it, or grant a narrower pattern";
     /// A slug of an entry that goes, or had it until now, would name another entry.
     SlugReused = "slug_reused", Error, "give the new entry another slug";
-    /// A permission would go from the catalog.
+    /// A permission would be removed from the catalog.
     PermissionRemoved = "permission_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
-    /// A role would go from the catalog.
+    /// A role would be removed from the catalog.
     RoleRemoved = "role_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
     /// A permission of the catalog would have another slug. Grants by name follow it, patterns do not.
     PermissionRenamed = "permission_renamed", Info, "ask for it by the variant or by the new slug";

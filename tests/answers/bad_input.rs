@@ -192,7 +192,7 @@ fn an_error_says_what_is_wrong_then_why() {
         ),
         (|tx| tx.set_actor("")?.done(), "invalid actor ``: expected 1 to 320 bytes without control characters"),
         (|tx| tx.create_group("staff")?.done(), "group `staff` already exists"),
-        (|tx| tx.role("editor")?.include("editor")?.done(), "cycle of roles: `editor` > `editor`"),
+        (|tx| tx.role("editor")?.include("editor")?.done(), "cycle of roles: `editor` includes `editor`"),
         (
             |tx| {
                 let role = tx.role("editor")?;

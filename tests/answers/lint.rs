@@ -113,7 +113,7 @@ fn what_has_ended_fills_no_group_and_uses_no_role() {
     assert_eq!(
         found(&acme),
         [
-            "unused_role: nobody has role `reader`: what assigns or includes it has no users",
+            "unused_role: role `reader` is assigned or included, but no user has it",
             "empty_group: group `company` has no members, neither direct nor inherited ones",
             "expired_assignment: assignment of role `reader` to group `staff` ended at 2096-10-02T07:06:40Z",
             "expired_parent_link: parent link of group `staff` to group `company` ended at 2096-10-02T07:06:40Z",

@@ -181,8 +181,8 @@ fn r15_a_session_does_not_activate_too_many_roles_of_a_set() {
     let error = now.narrowed("alice", ["reader", "payer"]).separated("payments", 1, all).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "separation `payments` allows a session 1 of its roles at most; at 1970-01-01T00:01:40Z, user `alice` activates more \
-         than 1 role: activates the role `payer`; activates the role `reader`; \
+        "separation `payments` allows a session at most one of its roles; at 1970-01-01T00:01:40Z, user `alice` activates more \
+         than one role: activates the role `payer`; activates the role `reader`; \
          activate fewer of these roles at once"
     );
     assert!(error.separation().unwrap().in_session);

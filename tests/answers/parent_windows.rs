@@ -291,14 +291,15 @@ fn r3_explanations_show_the_window_of_a_link() {
     let link = PathStep::Parent { group: "apollo".parse().unwrap(), window: during(10, 20) };
     assert_eq!(explain(10).paths()[0].steps()[1], link);
     let early = format!(
-        "denied: it will not be allowed before 1970-01-01T00:00:10Z\n  a path that is not active at this time: {path}"
+        "denied: the next window that allows it begins at 1970-01-01T00:00:10Z\n  a path that is not active at this time: {path}"
     );
     assert!(explain(9).to_string().starts_with(&early), "{}", explain(9));
     let groups: Vec<String> = explain(9).groups().iter().map(|group| group.slug.to_string()).collect();
     assert_eq!(groups, ["apollo", "program"]);
     assert_eq!(explain(10).groups().len(), 0, "nothing is missing");
-    let late =
-        format!("denied: it was allowed until 1970-01-01T00:00:20Z\n  a path that is not active at this time: {path}");
+    let late = format!(
+        "denied: the last window that allows it ended at 1970-01-01T00:00:20Z\n  a path that is not active at this time: {path}"
+    );
     assert!(explain(20).to_string().starts_with(&late), "{}", explain(20));
 }
 

@@ -153,8 +153,8 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
         (
             definition!(&[posts[0], mail]),
             &[
-                "warning permission_removed: permission `posts:write` would go from the catalog; 1 role grants it by name",
-                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it goes from the catalog",
+                "warning permission_removed: permission `posts:write` would be removed from the catalog; 1 role grants it by name",
+                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it is removed from the catalog",
                 "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:write`",
             ],
             &["user `alice` loses `posts:write`", "user `bob` loses `posts:write`"],
@@ -162,8 +162,8 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
         (
             definition!(&[posts[0], posts[1], mail, permission("posts:delete"), permission("mail:read")]),
             &[
-                "info permission_added: permission `posts:delete` would come to the catalog",
-                "info permission_added: permission `mail:read` would come to the catalog",
+                "info permission_added: permission `posts:delete` would be added to the catalog",
+                "info permission_added: permission `mail:read` would be added to the catalog",
                 "warning role_changed: role `sender` of the catalog would also give `mail:read`",
                 "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:delete`",
             ],
@@ -172,17 +172,17 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
         (
             Definition { permissions: &all, roles: &[viewer], ..Definition::default() },
             &[
-                "warning role_removed: role `sender` would go from the catalog; 1 group has it",
-                "error lost_assignment: group `staff` has role `sender`, which goes from the catalog, and would give nothing",
+                "warning role_removed: role `sender` would be removed from the catalog; 1 group has it",
+                "error lost_assignment: group `staff` has role `sender`, which is removed from the catalog, and would give nothing",
             ],
             &["user `dave` loses `mail:send`, `posts:read`"],
         ),
         (
             Definition { permissions: &all, roles: &[RoleDef { includes: &[], ..sender }], ..Definition::default() },
             &[
-                "warning role_removed: role `viewer` would go from the catalog; 1 role includes it",
+                "warning role_removed: role `viewer` would be removed from the catalog; 1 role includes it",
                 "warning role_changed: role `sender` of the catalog would no longer give `posts:read`",
-                "error lost_inclusion: role `payer` includes role `viewer`, which goes from the catalog, and would give nothing",
+                "error lost_inclusion: role `payer` includes role `viewer`, which is removed from the catalog, and would give nothing",
             ],
             &["user `carol` loses `posts:read`", "user `dave` loses `posts:read`"],
         ),
@@ -191,10 +191,10 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
             definition!(&[posts[0], PermissionDef { renamed_from: &["mail:send"], ..permission("posts:write") }]),
             &[
                 "error slug_reused: permission `posts:write` is the slug of the entry with the id {posts:write}, and would be that of another entry, with the id {mail:send}",
-                "warning permission_removed: permission `posts:write` would go from the catalog; 1 role grants it by name",
+                "warning permission_removed: permission `posts:write` would be removed from the catalog; 1 role grants it by name",
                 "info permission_renamed: permission `mail:send` would be renamed to `posts:write`",
                 "warning role_changed: role `sender` of the catalog would no longer give `mail:send` (then `posts:write`)",
-                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it goes from the catalog",
+                "error lost_grant: role `author` grants `posts:write` by name, which would give nothing: it is removed from the catalog",
                 "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:write`",
                 "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:write` (now `mail:send`)",
             ],
@@ -239,15 +239,15 @@ fn a_grant_that_would_give_something_again_is_found() {
     let next = Definition { permissions: all, roles: &[RoleDef::new("viewer"), sender], ..Definition::default() };
     let (findings, changes) = reconciled(&acme, next);
     let expected = [
-        "warning permission_removed: permission `bills:pay` would go from the catalog",
-        "info permission_added: permission `posts:write` would come to the catalog",
-        "info permission_added: permission `mail:send` would come to the catalog",
-        "info role_added: role `viewer` would come to the catalog",
-        "info role_added: role `sender` would come to the catalog",
-        "warning regained_grant: role `author` grants `posts:write` by name, which would give it again: it comes back to the catalog",
+        "warning permission_removed: permission `bills:pay` would be removed from the catalog",
+        "info permission_added: permission `posts:write` would be added to the catalog",
+        "info permission_added: permission `mail:send` would be added to the catalog",
+        "info role_added: role `viewer` would be added to the catalog",
+        "info role_added: role `sender` would be added to the catalog",
+        "warning regained_grant: role `author` grants `posts:write` by name, which would give it again: it is added to the catalog again",
         "warning regained_grant: role `payer` grants `bills:pay` by name, which would give it again: its slug no longer belongs to both, the tenant and the catalog",
-        "warning regained_inclusion: role `payer` includes role `viewer`, which comes back to the catalog, and would give something again",
-        "warning regained_assignment: group `staff` has role `sender`, which comes back to the catalog, and would give something again",
+        "warning regained_inclusion: role `payer` includes role `viewer`, which is added to the catalog again, and would give something again",
+        "warning regained_assignment: group `staff` has role `sender`, which is added to the catalog again, and would give something again",
         "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:write`",
     ];
     assert_eq!(findings, expected);
@@ -323,12 +323,12 @@ fn holders_and_roles_that_name_an_entry_are_counted_without_the_catalogs_own() {
     assert_eq!(
         findings,
         [
-            "warning role_removed: role `sender` would go from the catalog; 2 users have it, 1 group has it",
+            "warning role_removed: role `sender` would be removed from the catalog; 2 users have it, 1 group has it",
             "info permission_renamed: permission `posts:read` would be renamed to `notes:read`",
             "info permission_renamed: permission `posts:write` would be renamed to `posts:edit`; 2 roles grant it by name",
-            "error lost_assignment: group `staff` has role `sender`, which goes from the catalog, and would give nothing",
-            "error lost_assignment: user `alice` has role `sender`, which goes from the catalog, and would give nothing",
-            "error lost_assignment: user `bob` has role `sender`, which goes from the catalog, and would give nothing",
+            "error lost_assignment: group `staff` has role `sender`, which is removed from the catalog, and would give nothing",
+            "error lost_assignment: user `alice` has role `sender`, which is removed from the catalog, and would give nothing",
+            "error lost_assignment: user `bob` has role `sender`, which is removed from the catalog, and would give nothing",
             "error pattern_matches_less: role `all-posts` grants `posts:*`, which would no longer match `posts:read` (then `notes:read`)",
         ]
     );

@@ -207,9 +207,9 @@ fn errors_read_well() {
         ),
         (
             edit(|tx| tx.group("staff")?.add_parent("engineering")?.done()),
-            "cycle of groups: `staff` > `engineering` > `staff`",
+            "cycle of groups: `staff` is a part of `engineering`, which is a part of `staff`",
         ),
-        (edit(|tx| tx.role("reader")?.include("reader")?.done()), "cycle of roles: `reader` > `reader`"),
+        (edit(|tx| tx.role("reader")?.include("reader")?.done()), "cycle of roles: `reader` includes `reader`"),
         // Directories.
         (
             edit(|tx| tx.delete_user("dave@acme.com")),

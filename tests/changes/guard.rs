@@ -225,14 +225,14 @@ fn r13_the_refusal_lists_each_missing_right_and_its_change() {
     assert_eq!(
         listed,
         [
-            "`*` to user `sue`, by changed user `sue`: status `suspended` → `active`",
-            "`users:*` to role `reader`, by added grant of `users:*` to role `reader`",
-            "`billing:pay` to group `staff` until 1970-01-01T00:01:10Z, \
-             by added assignment of `payer` to group `staff` until 1970-01-01T00:01:10Z",
-            "`billing:pay` to user `bob` until 1970-01-01T00:01:00Z, \
-             by added membership of `bob` in `staff` until 1970-01-01T00:01:00Z",
-            "`users:*` to user `bob` until 1970-01-01T00:01:00Z, \
-             by added membership of `bob` in `staff` until 1970-01-01T00:01:00Z",
+            "`*` to user `sue` (changed user `sue`: status `suspended` → `active`)",
+            "`users:*` to role `reader` (added grant of `users:*` to role `reader`)",
+            "`billing:pay` to group `staff` until 1970-01-01T00:01:10Z \
+             (added assignment of `payer` to group `staff` until 1970-01-01T00:01:10Z)",
+            "`billing:pay` to user `bob` until 1970-01-01T00:01:00Z \
+             (added membership of `bob` in `staff` until 1970-01-01T00:01:00Z)",
+            "`users:*` to user `bob` until 1970-01-01T00:01:00Z \
+             (added membership of `bob` in `staff` until 1970-01-01T00:01:00Z)",
         ]
     );
 }

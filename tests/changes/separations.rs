@@ -137,8 +137,8 @@ fn a_refusal_says_who_and_by_which_paths() {
     assert_eq!(
         error.to_string(),
         format!(
-            "refused: after this change, separation `payments` allows a user 1 of its roles at most; at {}, user `alice` \
-             holds more than 1 role: has the role `senior` ({}), which includes `approver`; \
+            "refused: after this change, separation `payments` allows a user at most one of its roles; at {}, user `alice` \
+             holds more than one role: has the role `senior` ({}), which includes `approver`; \
              is in `junior`, a part of `office`, which has the role `clerk`; \
              take away a role first, or change the separation",
             year(1),

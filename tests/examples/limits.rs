@@ -49,7 +49,7 @@ fn everything_that_breaks_a_document_is_listed_with_its_path() {
     let folder = Folder::new();
     let document = folder.write("acme.json", BROKEN);
     let expected = [
-        "separation `payments` allows a user 1 of its roles at most; at 2098-01-01T00:00:00Z, user `bob` holds more than 1 \
+        "separation `payments` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `bob` holds more than one \
          role: has the role `approver`; is in `office`, which has the role `payer`",
         "assertion `ann-pays` does not hold: user `ann` may not do `billing:pay`: nothing that the user holds grants it",
         "assertion `only-finance` does not hold: user `bob` may do `billing:pay`: is in `office`, which has the role \
@@ -99,7 +99,7 @@ fn a_single_failure_has_the_status_1_and_none_has_0() {
         r#""assertions": [{"slug": "a", "binding": true, "expect": "allowed", "permission": "pay", "users": ["bob"]}]"#;
     let separation = r#""separations": [{"slug": "s", "at_most": 1, "roles": ["clerk", "payer"]}]"#;
     let fails = "assertion `a` does not hold: user `bob` may do `pay`: has the role `payer`, which grants `pay`";
-    let exceeds = "separation `s` allows a user 1 of its roles at most; at 2098-01-01T00:00:00Z, user `bob` holds more than 1 \
+    let exceeds = "separation `s` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `bob` holds more than one \
                    role: has the role `clerk`; has the role `payer`";
     let folder = Folder::new();
     for (limits, status, expected) in [
@@ -139,8 +139,8 @@ fn limits_are_judged_with_the_catalog() {
     assert_eq!(ask(&document, &["lint", "--catalog", &apart]).0, 0);
 
     let (status, lines) = ask(&document, &["test", "--catalog", &including]);
-    let exceeded = "separation `payments` allows a user 1 of its roles at most; at 2098-01-01T00:00:00Z, user `alice` holds \
-                    more than 1 role: has the role `payer`, which includes `clerk`; has the role `payer`";
+    let exceeded = "separation `payments` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `alice` holds \
+                    more than one role: has the role `payer`, which includes `clerk`; has the role `payer`";
     assert_eq!(status, 1);
     assert_eq!(lines, [exceeded, "1 of 1 separation exceeded", "0 of 1 assertion failed"]);
 }

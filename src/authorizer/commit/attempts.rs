@@ -15,7 +15,7 @@ use crate::model::records::{Position, Timestamp};
 use crate::plan::Plan;
 use crate::resolver::snapshot::CompiledTenant;
 
-const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, so its error is not returned";
+const NOT_CONFIRMED: &str = "the closure failed, perhaps on an old revision, and newer commits could not be read";
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
@@ -70,7 +70,7 @@ impl Attempts {
             if self.confirmed == Some(self.base) {
                 return Ok(None);
             }
-            let latest = self.inner.latest().await.map_err(|error| error.advise(NOT_CONFIRMED))?;
+            let latest = self.inner.latest().await.map_err(|error| error.preceded_by(NOT_CONFIRMED))?;
             if latest == self.base {
                 return Ok(None);
             }

@@ -277,7 +277,7 @@ impl Following {
     fn watch_failed(&mut self, error: StoreError) {
         let pause = doubled(self.follower.interval, self.failed_watches, LONGEST_WATCH_PAUSE);
         self.failed_watches = self.failed_watches.saturating_add(1);
-        let error = store_error(error, "").advise("the follower polls until it can watch again");
+        let error = store_error(error, "").preceded_by("the follower polls until it can watch again");
         self.follower.record(FollowerEvent::WatchFailed(error.kind()));
         self.follower.report(&error);
         self.after(pause, || Event::WatchIsDue);

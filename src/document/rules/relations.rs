@@ -178,7 +178,7 @@ fn acyclic<R>(
         let at = edges(cycle.from).get(cycle.edge).map_or(0, |(_, at)| *at);
         mistakes.add(Place::entry(list, cycle.from).part(part, at), MistakeCode::Cycle, || {
             let names = cycle.around.map(|entry| targets.name(entry).to_owned()).collect();
-            format!("cycle of {list}: {}", CycleNames::new(names))
+            format!("cycle of {list}: {}", CycleNames::new(names).of(targets.kind()))
         });
     });
 }

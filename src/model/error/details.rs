@@ -137,7 +137,9 @@ impl Error {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn advice(&self) -> Option<&str> {
-        self.0.advice.or_else(|| self.0.suggestions.advice(self.0.unknown_name()?))
+        let inner = &self.0;
+        let of_name = || inner.suggestions.advice(inner.unknown_name()?);
+        inner.advice.or_else(of_name).or_else(|| inner.advice_of_kind())
     }
 
     /// Returns the names around a cycle, with the first one repeated at the end. Empty for other kinds. For a long cycle,

@@ -38,6 +38,9 @@ impl Display for Detail<'_> {
         if let (Some(reason), false) = (&inner.reason, inner.problem_has_reason()) {
             write!(f, ": {}", shown_reason(reason))?;
         }
+        if inner.has_changed_nothing() {
+            f.write_str("; nothing was changed")?;
+        }
         if let Some(name) = &inner.derived_from {
             write!(f, "; the slug was derived from the name {}", Quoted(name))?;
         }
@@ -81,6 +84,29 @@ impl Inner {
         }
     }
 
+    /// Whether the text says that nothing was changed. Other kinds refuse what the caller asked for, and need not say so.
+    fn has_changed_nothing(&self) -> bool {
+        match self.kind {
+            ErrorKind::Conflict | ErrorKind::Blocked | ErrorKind::Unavailable | ErrorKind::TooLarge => true,
+            // A load that fails can take the tenant out of service.
+            ErrorKind::Corrupt | ErrorKind::UnsupportedRecord => self.is_refused_commit,
+            _ => false,
+        }
+    }
+
+    /// What to do about an error of this kind, unless its problem is described in other words.
+    pub(super) fn advice_of_kind(&self) -> Option<&'static str> {
+        match self.kind {
+            _ if self.problem.is_some() => None,
+            ErrorKind::NestedUpdate => Some("call it after the update"),
+            ErrorKind::Conflict => Some("try again"),
+            ErrorKind::Blocked => Some("try again later"),
+            ErrorKind::Closed => Some("open it again"),
+            ErrorKind::TooManyEntities => Some("close it and open it again if most were deleted"),
+            _ => None,
+        }
+    }
+
     fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind {
             ErrorKind::Invalid => self.invalid(f),
@@ -92,8 +118,8 @@ impl Inner {
                 _ => write!(f, "{} already exists", self.subject()),
             },
             ErrorKind::Cycle => match self.entity {
-                Some(entity) => write!(f, "cycle of {entity}s: {}", self.cycle),
-                None => write!(f, "cycle: {}", self.cycle),
+                Some(entity) => write!(f, "cycle of {entity}s: {}", self.cycle.of(entity)),
+                None => f.write_str(sentence(ErrorKind::Cycle)),
             },
             ErrorKind::WindowMismatch => {
                 let window = self.found.as_deref().unwrap_or_default();
@@ -117,13 +143,10 @@ impl Inner {
                 Some(commit) => write!(f, "outcome of commit {commit} is not known"),
                 None => f.write_str("outcome of the commit is not known"),
             },
-            ErrorKind::Blocked => {
-                match self.commit {
-                    Some(commit) => write!(f, "blocked by commit {commit}, which is in doubt or staged")?,
-                    None => f.write_str("blocked by a commit that is in doubt or staged")?,
-                }
-                f.write_str("; this call changed nothing; try again later")
-            }
+            ErrorKind::Blocked => match self.commit {
+                Some(commit) => write!(f, "blocked by commit {commit}, which is in doubt or staged"),
+                None => f.write_str("blocked by a commit that is in doubt or staged"),
+            },
             ErrorKind::Managed => self.managed(f),
             ErrorKind::Escalation => {
                 let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -133,7 +156,7 @@ impl Inner {
                 };
                 let has_rights = self.missing_rights.is_empty() || self.missing_rights.iter().any(is_right);
                 let parts = [
-                    (has_rights, "give rights that it does not hold"),
+                    (has_rights, "give rights that they do not hold"),
                     (has(RightKind::LooserSeparation), "loosen a separation of duties"),
                     (has(RightKind::LooserAssertion), "loosen a binding assertion"),
                 ];
@@ -210,22 +233,18 @@ impl Inner {
 /// The sentence of a kind without data, or the start of one whose data follows.
 const fn sentence(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::NestedUpdate => {
-            "the store cannot be used inside the closure of an update on the same thread; call it after the update"
-        }
+        ErrorKind::NestedUpdate => "the store cannot be used inside the closure of an update on the same thread",
         ErrorKind::Stale => "the tenant has changed since the plan was made",
         ErrorKind::ForeignPlan => {
             "the plan was made by another tenant, or before this tenant was closed and opened again"
         }
-        ErrorKind::Conflict => "other writers committed first at every attempt; try again",
-        ErrorKind::Unavailable => "store unavailable; nothing was changed",
+        ErrorKind::Conflict => "other writers committed first at every attempt",
+        ErrorKind::Unavailable => "store unavailable",
         ErrorKind::TooLarge => "commit is larger than the store accepts",
         ErrorKind::UnsupportedRecord => "store does not support a kind of record",
-        ErrorKind::Closed => "tenant is closed; open it again",
+        ErrorKind::Closed => "tenant is closed",
         ErrorKind::Deleted => "tenant was deleted",
-        ErrorKind::TooManyEntities => {
-            "the tenant has had too many entities of one kind since it was opened; close it and open it again if most were deleted"
-        }
+        ErrorKind::TooManyEntities => "the tenant has had too many entities of one kind since it was opened",
         ErrorKind::NotInHistory => "the history does not have this state",
         ErrorKind::Internal => "internal invariant broken",
         other => other.title(),

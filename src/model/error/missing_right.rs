@@ -62,8 +62,8 @@ const ALWAYS: &str = "always";
 /// assert_eq!(missing.windows, ["always"]);
 /// assert_eq!(
 ///     error.to_string(),
-///     "user `alice` cannot give rights that it does not hold: `posts:*` to user `bob`, \
-///      by added assignment of `editor` to user `bob`"
+///     "user `alice` cannot give rights that they do not hold: `posts:*` to user `bob` \
+///      (added assignment of `editor` to user `bob`)"
 /// );
 /// # Ok::<(), rolecall::Error>(())
 /// ```
@@ -92,14 +92,14 @@ impl fmt::Display for MissingRight {
         let (right, name) = (Quoted(&self.right), Quoted(&self.name));
         match self.kind {
             RightKind::Permission | RightKind::Pattern => write!(f, "{right} to {} {name}", self.entity)?,
-            RightKind::UnavailablePermission => write!(f, "{right}, which nobody holds, to {} {name}", self.entity)?,
-            RightKind::UnavailableRole => write!(f, "role {right}, which nobody holds, to {} {name}", self.entity)?,
+            RightKind::UnavailablePermission => write!(f, "unavailable permission {right} to {} {name}", self.entity)?,
+            RightKind::UnavailableRole => write!(f, "unavailable role {right} to {} {name}", self.entity)?,
             RightKind::LooserSeparation => write!(f, "looser separation {right}")?,
             RightKind::LooserAssertion => write!(f, "looser assertion {right}")?,
         }
         if self.windows != [ALWAYS] {
             write!(f, " {}", self.windows.join(", "))?;
         }
-        write!(f, ", by {}", self.change)
+        write!(f, " ({})", self.change)
     }
 }

@@ -94,10 +94,11 @@ const MOST_SHOWN: usize = 8;
 impl Display for SeparationViolation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { separation, at_most, user, at, roles, in_session } = self;
-        let plural = if *at_most == 1 { "role" } else { "roles" };
+        // In words, because a figure in front of a singular noun reads like a typing error.
+        let (most, plural) = if *at_most == 1 { ("one".to_owned(), "role") } else { (at_most.to_string(), "roles") };
         let (whom, verb) = if *in_session { ("a session", "activates") } else { ("a user", "holds") };
-        write!(f, "separation {} allows {whom} {at_most} of its roles at most", Quoted(separation))?;
-        write!(f, "; at {at}, user {} {verb} more than {at_most} {plural}", Quoted(user))?;
+        write!(f, "separation {} allows {whom} at most {most} of its roles", Quoted(separation))?;
+        write!(f, "; at {at}, user {} {verb} more than {most} {plural}", Quoted(user))?;
         for (n, held) in roles.iter().take(MOST_SHOWN).enumerate() {
             write!(f, "{}{}", if n == 0 { ": " } else { "; " }, held.path)?;
         }

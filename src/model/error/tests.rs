@@ -13,8 +13,8 @@ fn missing(right: &str, kind: RightKind) -> MissingRight {
     }
 }
 
-const SEPARATED: &str = "refused: after this change, separation `payments` allows a user 1 of its roles at most; at 2027-01-01T00:00:00Z, user `alice` \
-                         holds more than 1 role: has the role `clerk`; take away a role first, or change the separation";
+const SEPARATED: &str = "refused: after this change, separation `payments` allows a user at most one of its roles; at 2027-01-01T00:00:00Z, user `alice` \
+                         holds more than one role: has the role `clerk`; take away a role first, or change the separation";
 
 fn separated() -> Error {
     let held = HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned());
@@ -40,7 +40,10 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             "role `clerk` not found: it was removed from the catalog",
         ),
         (Error::already_exists(Tenant, "acme"), "tenant `acme` already exists"),
-        (Error::cycle_of(Group, "a", names(&["a", "b", "a"])), "cycle of groups: `a` > `b` > `a`"),
+        (
+            Error::cycle_of(Group, "a", names(&["a", "b", "a"])),
+            "cycle of groups: `a` is a part of `b`, which is a part of `a`",
+        ),
         (
             Error::new(ErrorKind::WindowMismatch)
                 .about(Group, "eng")
@@ -84,7 +87,10 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
             Error::new(ErrorKind::ForeignPlan),
             "the plan was made by another tenant, or before this tenant was closed and opened again",
         ),
-        (Error::new(ErrorKind::Conflict), "other writers committed first at every attempt; try again"),
+        (
+            Error::new(ErrorKind::Conflict),
+            "other writers committed first at every attempt; nothing was changed; try again",
+        ),
         (
             Error::in_doubt(commit).reason("timed out"),
             "outcome of commit 00000000-0000-0000-0000-000000000000 is not known: timed out; ask for its `outcome` before you \
@@ -92,18 +98,29 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::blocked(commit),
-            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; this call \
-             changed nothing; try again later",
+            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; nothing was \
+             changed; try again later",
         ),
         (
             Error::new(ErrorKind::Unavailable).reason("timed\nout"),
-            "store unavailable; nothing was changed: timed\\nout",
+            "store unavailable: timed\\nout; nothing was changed",
         ),
-        (Error::new(ErrorKind::TooLarge).reason("2 MB"), "commit is larger than the store accepts: 2 MB"),
+        (
+            Error::new(ErrorKind::TooLarge).reason("2 MB"),
+            "commit is larger than the store accepts: 2 MB; nothing was changed",
+        ),
         (Error::new(ErrorKind::UnsupportedRecord), "store does not support a kind of record"),
         (
             Error::new(ErrorKind::Corrupt).reason("the load stopped before its end"),
             "corrupt store content or commit: the load stopped before its end",
+        ),
+        (
+            Error::new(ErrorKind::Corrupt).reason("S3").of_refused_commit(),
+            "corrupt store content or commit: S3; nothing was changed",
+        ),
+        (
+            Error::new(ErrorKind::UnsupportedRecord).reason("kind 200").of_refused_commit(),
+            "store does not support a kind of record: kind 200; nothing was changed",
         ),
         (Error::new(ErrorKind::Closed), "tenant is closed; open it again"),
         (Error::new(ErrorKind::Deleted), "tenant was deleted"),
@@ -147,8 +164,8 @@ fn escalations() -> Vec<(Error, &'static str)> {
                 vec![missing("pay:*", RightKind::Pattern), missing("old", RightKind::UnavailableRole)],
                 2,
             ),
-            "user `bob` cannot give rights that it does not hold: `pay:*` to group `a\\nb` until 2027-01-31T00:00:00Z, by added \
-             this; role `old`, which nobody holds, to group `a\\nb` until 2027-01-31T00:00:00Z, by added this; and 2 more",
+            "user `bob` cannot give rights that they do not hold: `pay:*` to group `a\\nb` until 2027-01-31T00:00:00Z (added \
+             this); unavailable role `old` to group `a\\nb` until 2027-01-31T00:00:00Z (added this); and 2 more",
         ),
         (
             Error::escalation(
@@ -157,7 +174,7 @@ fn escalations() -> Vec<(Error, &'static str)> {
                 0,
             )
             .reason("who is suspended"),
-            "user `bob` (who is suspended) cannot give rights that it does not hold: `pay` to group `a\\nb`, by added this",
+            "user `bob` (who is suspended) cannot give rights that they do not hold: `pay` to group `a\\nb` (added this)",
         ),
     ]
 }
@@ -171,6 +188,25 @@ fn each_kind_has_a_text() {
     }
     for kind in ErrorKind::ALL {
         assert!(table.iter().any(|row| row.0 == *kind), "{kind} has no row");
+    }
+}
+
+/// What to do is data of its own, and the rest says what is wrong.
+#[test]
+fn advice_is_not_in_the_detail() {
+    let table = [
+        (ErrorKind::NestedUpdate, "call it after the update"),
+        (ErrorKind::Conflict, "try again"),
+        (ErrorKind::Blocked, "try again later"),
+        (ErrorKind::Closed, "open it again"),
+        (ErrorKind::TooManyEntities, "close it and open it again if most were deleted"),
+    ];
+    for (kind, advice) in table {
+        let error = Error::new(kind);
+        assert_eq!(error.advice(), Some(advice));
+        let detail = serde_json::to_value(&error).unwrap()["detail"].as_str().unwrap().to_owned();
+        assert!(!detail.contains(advice), "{detail}");
+        assert_eq!(error.in_words("other words".to_owned()).advice(), None);
     }
 }
 

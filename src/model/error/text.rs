@@ -7,6 +7,8 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use any_ascii::any_ascii;
 
+use super::EntityKind;
+
 /// How many characters of a name a message shows, and how many of them are the end of a longer name.
 const MOST_SHOWN: usize = 80;
 const END_SHOWN: usize = 30;
@@ -207,7 +209,7 @@ pub(super) fn kept(text: &str) -> String {
 /// How many names of a cycle are kept.
 const MOST_NAMES: usize = 20;
 
-/// The names around a cycle, with the first one repeated at the end. A long cycle keeps both ends and the number of names
+/// The names around a cycle of groups or roles, with the first one repeated at the end. A long cycle keeps both ends and the number of names
 /// left out between them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CycleNames {
@@ -225,14 +227,29 @@ impl CycleNames {
     }
 }
 
-impl Display for CycleNames {
+impl CycleNames {
+    /// Describes the cycle: ``group `a` is a part of `b`, which is a part of `a` ``, without the kind.
+    pub(crate) fn of(&self, entity: EntityKind) -> impl Display + '_ {
+        DescribedCycle { verb: if entity == EntityKind::Role { "includes" } else { "is a part of" }, cycle: self }
+    }
+}
+
+struct DescribedCycle<'a> {
+    verb: &'static str,
+    cycle: &'a CycleNames,
+}
+
+impl Display for DescribedCycle<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (n, name) in self.names.iter().enumerate() {
-            if n > 0 {
-                f.write_str(" > ")?;
+        let Self { verb, cycle: CycleNames { names, omitted } } = self;
+        for (n, name) in names.iter().enumerate() {
+            if *omitted > 0 && n == MOST_NAMES / 2 {
+                write!(f, ", … {omitted} more …")?;
             }
-            if self.omitted > 0 && n == MOST_NAMES / 2 {
-                write!(f, "… {} more … > ", self.omitted)?;
+            match n {
+                0 => {}
+                1 => write!(f, " {verb} ")?,
+                _ => write!(f, ", which {verb} ")?,
             }
             Quoted(name).fmt(f)?;
         }
@@ -410,11 +427,14 @@ mod tests {
     #[test]
     fn the_middle_of_a_long_cycle_is_left_out() {
         let cycle = |last: usize| CycleNames::new((0..last).map(|n| n.to_string()).collect());
-        assert_eq!(cycle(3).to_string(), "`0` > `1` > `2`");
+        let of = |last, entity| cycle(last).of(entity).to_string();
+        assert_eq!(of(3, EntityKind::Group), "`0` is a part of `1`, which is a part of `2`");
+        assert_eq!(of(2, EntityKind::Role), "`0` includes `1`");
         assert_eq!((cycle(20).names.len(), cycle(20).omitted), (20, 0));
         assert_eq!((cycle(25).names.len(), cycle(25).omitted), (20, 5));
-        let text = cycle(25).to_string();
-        assert!(text.starts_with("`0` > ") && text.contains("`9` > … 5 more … > `15` > ") && text.ends_with(" > `24`"));
+        let text = of(25, EntityKind::Role);
+        assert!(text.starts_with("`0` includes `1`, which includes `2`, ") && text.ends_with(", which includes `24`"));
+        assert!(text.contains("includes `9`, … 5 more …, which includes `15`, "), "{text}");
     }
 
     #[test]

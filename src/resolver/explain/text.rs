@@ -81,8 +81,8 @@ impl fmt::Display for Reason {
                 f.write_str("the permission is unknown; the text is a UUID and was looked up as a slug, not as an id")
             }
             Self::Suspended => f.write_str("the user is suspended"),
-            Self::Expired { until } => write!(f, "it was allowed until {until}"),
-            Self::NotYetActive { from } => write!(f, "it will not be allowed before {from}"),
+            Self::Expired { until } => write!(f, "the last window that allows it ended at {until}"),
+            Self::NotYetActive { from } => write!(f, "the next window that allows it begins at {from}"),
             Self::NoPath => f.write_str("nothing that the user holds grants it"),
             Self::NeverActive => {
                 f.write_str("no path of the user is ever active: the windows on each have no common instant")

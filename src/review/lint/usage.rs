@@ -72,7 +72,7 @@ pub(super) fn unused_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
         let message = if row.is_unused() {
             format!("nothing assigns or includes {place}")
         } else {
-            format!("nobody has {place}: what assigns or includes it has no users")
+            format!("{place} is assigned or included, but no user has it")
         };
         Finding::new(Code::UnusedRole, place, message)
     }))

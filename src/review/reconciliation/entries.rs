@@ -82,7 +82,7 @@ fn removed(reconciliation: &Reconciliation, entity: EntityKind, code: Code) -> F
     let [before, after] = reconciliation.entries(entity);
     Box::new(without(before, &after).into_iter().map(move |entry| {
         let place = entry.place();
-        let message = format!("{place} would go from the catalog{}", uses(reconciliation, entry));
+        let message = format!("{place} would be removed from the catalog{}", uses(reconciliation, entry));
         Finding::new(code, place, message)
     }))
 }
@@ -99,7 +99,7 @@ fn added(reconciliation: &Reconciliation, entity: EntityKind, code: Code) -> Fin
     let [before, after] = reconciliation.entries(entity);
     Box::new(without(after, &before).into_iter().map(move |entry| {
         let place = entry.place();
-        let message = format!("{place} would come to the catalog");
+        let message = format!("{place} would be added to the catalog");
         Finding::new(code, place, message)
     }))
 }

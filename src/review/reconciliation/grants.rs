@@ -122,9 +122,9 @@ fn grants(reconciliation: &Reconciliation, code: Code, way: Way) -> Findings<'_>
             let gone = |row: Option<&PermissionRow>| row.is_none_or(|row| row.origin == Origin::RemovedFromCatalog);
             let [old, new] = rows;
             let what = match way {
-                Way::Lost if gone(new) => "would give nothing: it goes from the catalog",
+                Way::Lost if gone(new) => "would give nothing: it is removed from the catalog",
                 Way::Lost => "would give nothing: its slug belongs to the tenant and to the catalog",
-                Way::Regained if gone(old) => "would give it again: it comes back to the catalog",
+                Way::Regained if gone(old) => "would give it again: it is added to the catalog again",
                 Way::Regained => "would give it again: its slug no longer belongs to both, the tenant and the catalog",
             };
             let message = format!("{place} grants {slug} by name, which {what}");
@@ -159,8 +159,8 @@ fn inclusions(reconciliation: &Reconciliation, code: Code, way: Way) -> Findings
         move |(role, other)| {
             let (place, other) = (Place::of(role), Place::of(other));
             let what = match way {
-                Way::Lost => "goes from the catalog, and would give nothing",
-                Way::Regained => "comes back to the catalog, and would give something again",
+                Way::Lost => "is removed from the catalog, and would give nothing",
+                Way::Regained => "is added to the catalog again, and would give something again",
             };
             let message = format!("{place} includes {other}, which {what}");
             Finding::new(code, place, message).with(other)
@@ -185,8 +185,8 @@ fn assignments(reconciliation: &Reconciliation, code: Code, way: Way) -> Finding
         let users = role.users.iter().filter_map(|back| Place::at(&before.users, back.from()));
         groups.chain(users).map(move |holder| {
             let (other, what) = match way {
-                Way::Lost => (Place::of(role), "goes from the catalog, and would give nothing"),
-                Way::Regained => (Place::of(role), "comes back to the catalog, and would give something again"),
+                Way::Lost => (Place::of(role), "is removed from the catalog, and would give nothing"),
+                Way::Regained => (Place::of(role), "is added to the catalog again, and would give something again"),
             };
             let message = format!("{holder} has {other}, which {what}");
             Finding::new(code, holder, message).with(other)

@@ -87,7 +87,7 @@ fn each_rule_of_the_lint_finds_its_case_and_no_other() {
                 tx.group("ghosts")?.assign("haunting")?.done()
             },
             &[
-                (Code::UnusedRole, "nobody has role `haunting`: what assigns or includes it has no users"),
+                (Code::UnusedRole, "role `haunting` is assigned or included, but no user has it"),
                 (Code::UnusedRole, "nothing assigns or includes role `idle`"),
                 (Code::EmptyGroup, "group `ghosts` has no members, neither direct nor inherited ones"),
             ],

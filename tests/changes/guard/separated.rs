@@ -39,7 +39,7 @@ fn r13_a_guarded_transaction_does_not_loosen_a_separation() {
             assert_eq!((&*missing.right, &*missing.name, &*missing.change), ("duties", "duties", *change));
             assert_eq!(missing.windows, ["always"]);
             let text = format!(
-                "user `{actor}`{why} cannot loosen a separation of duties: looser separation `duties`, by {change}"
+                "user `{actor}`{why} cannot loosen a separation of duties: looser separation `duties` ({change})"
             );
             assert_eq!(error.to_string(), text);
             assert_eq!(acme.revision(), before, "{change}: nothing has changed");
@@ -90,9 +90,9 @@ fn r13_a_refusal_lists_rights_and_separations() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "user `alice` cannot give rights that it does not hold, or loosen a separation of duties: `billing:pay` to user \
-         `bob`, by added assignment of `payer` to user `bob`; looser separation `duties`, by changed separation `duties`: slug \
-         `duties` → `lax`, at most `1` → `2`"
+        "user `alice` cannot give rights that they do not hold, or loosen a separation of duties: `billing:pay` to user \
+         `bob` (added assignment of `payer` to user `bob`); looser separation `duties` (changed separation `duties`: slug \
+         `duties` → `lax`, at most `1` → `2`)"
     );
     // What breaks a separation is refused before that, with the paths.
     let error = guarded(&acme, "bob", |tx| tx.user("eve")?.join("staff")?.done()).unwrap_err();

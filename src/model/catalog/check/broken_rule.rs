@@ -56,7 +56,7 @@ impl Rule {
         match self {
             Self::Slug | Self::Prefix | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
             Self::Taken => "is used twice: a present, earlier or retired slug names one entry only",
-            Self::RenamedToItself => "is the present slug, and so not the last earlier one",
+            Self::RenamedToItself => "is the present slug, and `renamed_from` ends with it",
             Self::Grant => "is not a permission of the catalog",
             Self::Include => "is not a role defined before it",
             Self::Itself => "would include itself",
@@ -109,7 +109,7 @@ impl From<BrokenRule<'_>> for Error {
                 .reason(format!("role {of} includes it, and it is not defined before that role")),
             Rule::RenamedToItself => Self::already_exists(entity, text)
                 .unusable()
-                .reason("it is the present slug, and so not the last earlier one"),
+                .reason("it is the present slug, and `renamed_from` ends with it"),
             Rule::Itself => Self::cycle_of(entity, text, vec![text.to_owned(), text.to_owned()]),
             _ => Self::already_exists(entity, text).reason("a present, earlier or retired slug names one entry only"),
         }

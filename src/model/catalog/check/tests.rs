@@ -90,7 +90,7 @@ fn r9_a_slug_that_stands_twice_is_refused() {
 fn r9_the_last_earlier_slug_is_not_the_present_one() {
     let renamed = |renamed_from| of_permissions(&[PermissionDef { renamed_from, ..P }]);
     let role = |renamed_from| of_roles(&[RoleDef { renamed_from, ..R }]);
-    let text = "`posts:read` cannot be used: it is the present slug, and so not the last earlier one";
+    let text = "`posts:read` cannot be used: it is the present slug, and `renamed_from` ends with it";
     let table = [
         (renamed(&["posts:read"]), text),
         (renamed(&["a", "posts:read"]), text),
@@ -101,7 +101,7 @@ fn r9_the_last_earlier_slug_is_not_the_present_one() {
 }
 
 #[test]
-#[should_panic(expected = "role `editor`: `editor` is the present slug, and so not the last earlier one")]
+#[should_panic(expected = "role `editor`: `editor` is the present slug, and `renamed_from` ends with it")]
 fn a_compile_error_names_a_slug_that_is_renamed_to_itself() {
     let roles = &[RoleDef { renamed_from: &["editor"], ..RoleDef::new("editor") }];
     assert_sound::<8>(&Definition { roles, ..Definition::default() });
@@ -125,7 +125,7 @@ fn r7_roles_have_no_cycle() {
     let forward = RoleDef { includes: &["editor"], ..R };
     let back = RoleDef { includes: &["viewer"], ..S };
     refused(ErrorKind::NotFound, [(of_roles(&[forward, back]), "role `editor` not found: role `viewer` includes it")]);
-    refused(ErrorKind::Cycle, [(of_roles(&[RoleDef { includes: &["viewer"], ..R }]), "`viewer` > `viewer`")]);
+    refused(ErrorKind::Cycle, [(of_roles(&[RoleDef { includes: &["viewer"], ..R }]), "`viewer` includes `viewer`")]);
     assert!(of_roles(&[R, back, RoleDef { includes: &["editor", "viewer"], ..RoleDef::new("admin") }]).is_ok());
 }
 

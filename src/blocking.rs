@@ -130,7 +130,7 @@ fn wait<T, E: From<Error>>(
     match (answer, waited) {
         (Some(answer), _) => answer,
         (None, Err(refused)) => Err(refused.into()),
-        (None, Ok(())) => Err(Error::new(ErrorKind::Internal).in_words(NOT_POLLED.to_owned()).into()),
+        (None, Ok(())) => Err(Error::new(ErrorKind::Internal).in_words(NOT_POLLED.to_owned()).advise(FIND_OUT).into()),
     }
 }
 
@@ -141,13 +141,14 @@ fn to_the_end(runtime: Option<&Arc<dyn Runtime>>, call: Pin<&mut (dyn Future<Out
             block_on(call);
             Ok(())
         }
-        Some(runtime) => runtime
-            .block_on(call)
-            .map_err(|why| Error::new(ErrorKind::Unavailable).in_words(format!("{why}; nothing was changed"))),
+        Some(runtime) => {
+            runtime.block_on(call).map_err(|why| Error::new(ErrorKind::Unavailable).in_words(why.to_string()))
+        }
     }
 }
 
-const NOT_POLLED: &str = "the runtime did not poll the call to its end; it may have been applied";
+const NOT_POLLED: &str = "the runtime did not poll the call to its end";
+const FIND_OUT: &str = "find out whether it was applied before you repeat it";
 
 /// [`crate::Authorizer`] without an executor.
 ///

@@ -5,6 +5,8 @@
 #[cfg(feature = "tokio")]
 mod blocking_runtime;
 mod capabilities;
+#[cfg(feature = "conformance")]
+mod failures;
 mod following;
 mod history;
 mod in_doubt;

@@ -266,6 +266,7 @@ async fn a_tenant_in_doubt_and_a_store_that_fails_are_503() {
     service.store.fail_every(Call::Find, Fault::Unavailable);
     let (status, body, response) = send(&router, "/t/initech/read", &[("x-user", "alice")]).await;
     assert_eq!((status.as_u16(), &body["code"], body.get("detail")), (503, &"unavailable".into(), None));
+    assert_eq!(response.headers()["retry-after"], "1", "the error is retryable");
     assert!(response.extensions().get::<Error>().is_some(), "the error is for the log");
 }
 

@@ -3,8 +3,8 @@
 //! It is near the bottom layer, so every layer can create one. An application needs no conversion: a call inside a
 //! transaction returns the same type as the transaction. `error/codes.rs` has the kinds and their codes,
 //! `error/mistakes.rs` the items that an error can list, `error/message.rs` the texts, `error/serialize.rs` the error as
-//! data. `error/asked.rs` has what the caller wrote, `error/suggestions.rs` what the caller probably meant, and
-//! `error/text.rs` how a name is quoted.
+//! data. `error/asked.rs` has what the caller wrote, `error/suggestions.rs` what the caller probably meant,
+//! `error/cycle.rs` describes a cycle, and `error/text.rs` how a name is quoted.
 //!
 //! Deliberately absent: the errors of a store, which are in [`crate::store`].
 
@@ -19,6 +19,7 @@ mod relation;
 mod assertion;
 mod separation;
 mod asked;
+mod cycle;
 mod codes;
 mod suggestions;
 mod text;
@@ -29,13 +30,14 @@ use std::sync::Arc;
 pub(crate) use self::asked::{Asked, AskedBy};
 pub use self::assertion::AssertionViolation;
 pub use self::codes::{EntityKind, ErrorKind};
+pub(crate) use self::cycle::CycleNames;
 pub use self::missing_right::{MissingRight, RightKind};
 pub use self::mistakes::{InvariantViolation, Mistake, MistakeCode, ViolationCode};
 pub use self::relation::{Relation, RelationKind};
 pub use self::separation::{HeldRole, SeparationViolation};
 pub(crate) use self::suggestions::{GuessName, Suggestions};
 pub use self::text::Quoted;
-pub(crate) use self::text::{CycleNames, DidYouMean, escaped, is_hidden};
+pub(crate) use self::text::{DidYouMean, escaped, is_hidden};
 use crate::model::ids::{CommitId, Revision};
 
 /// The result type of this crate.

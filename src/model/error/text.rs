@@ -7,8 +7,6 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 use any_ascii::any_ascii;
 
-use super::EntityKind;
-
 /// How many characters of a name a message shows, and how many of them are the end of a longer name.
 const MOST_SHOWN: usize = 80;
 const END_SHOWN: usize = 30;
@@ -206,57 +204,6 @@ pub(super) fn kept(text: &str) -> String {
     begin.chain(['…']).chain(end.chars()).collect()
 }
 
-/// How many names of a cycle are kept.
-const MOST_NAMES: usize = 20;
-
-/// The names around a cycle of groups or roles, with the first one repeated at the end. A long cycle keeps both ends and the number of names
-/// left out between them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CycleNames {
-    pub(crate) names: Vec<String>,
-    pub(crate) omitted: usize,
-}
-
-impl CycleNames {
-    pub(crate) fn new(mut names: Vec<String>) -> Self {
-        let omitted = names.len().saturating_sub(MOST_NAMES);
-        if omitted > 0 {
-            names.drain(MOST_NAMES / 2..MOST_NAMES / 2 + omitted);
-        }
-        Self { names, omitted }
-    }
-}
-
-impl CycleNames {
-    /// Describes the cycle: ``group `a` is a part of `b`, which is a part of `a` ``, without the kind.
-    pub(crate) fn of(&self, entity: EntityKind) -> impl Display + '_ {
-        DescribedCycle { verb: if entity == EntityKind::Role { "includes" } else { "is a part of" }, cycle: self }
-    }
-}
-
-struct DescribedCycle<'a> {
-    verb: &'static str,
-    cycle: &'a CycleNames,
-}
-
-impl Display for DescribedCycle<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { verb, cycle: CycleNames { names, omitted } } = self;
-        for (n, name) in names.iter().enumerate() {
-            if *omitted > 0 && n == MOST_NAMES / 2 {
-                write!(f, ", … {omitted} more …")?;
-            }
-            match n {
-                0 => {}
-                1 => write!(f, " {verb} ")?,
-                _ => write!(f, ", which {verb} ")?,
-            }
-            Quoted(name).fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
 /// A question that lists similar names: ``did you mean `a`, `b` or `c`?``. Where a name looks like the one that was
 /// asked for, it says which code points differ. Where it looks like another one of the list, it says which code points
 /// it has there.
@@ -422,19 +369,6 @@ mod tests {
             ("a\n".to_owned(), 320, 323)
         );
         assert!(kept(&format!("{}end", "ä".repeat(400))).ends_with("ääend"));
-    }
-
-    #[test]
-    fn the_middle_of_a_long_cycle_is_left_out() {
-        let cycle = |last: usize| CycleNames::new((0..last).map(|n| n.to_string()).collect());
-        let of = |last, entity| cycle(last).of(entity).to_string();
-        assert_eq!(of(3, EntityKind::Group), "`0` is a part of `1`, which is a part of `2`");
-        assert_eq!(of(2, EntityKind::Role), "`0` includes `1`");
-        assert_eq!((cycle(20).names.len(), cycle(20).omitted), (20, 0));
-        assert_eq!((cycle(25).names.len(), cycle(25).omitted), (20, 5));
-        let text = of(25, EntityKind::Role);
-        assert!(text.starts_with("`0` includes `1`, which includes `2`, ") && text.ends_with(", which includes `24`"));
-        assert!(text.contains("includes `9`, … 5 more …, which includes `15`, "), "{text}");
     }
 
     #[test]

@@ -204,3 +204,33 @@ fn f19_a_permission_beside_many_patterns_matches_each_with_its_own_slug_only() {
     assert_eq!(matched(&|tx| tx.create_role("another")?.done()), 0);
     assert_eq!(matched(&|tx| tx.role("r000")?.grant(slug(0))?.done()), 0, "included by all, and no pattern changed");
 }
+
+/// 3,000 roles, each with a pattern that begins with a star, and slugs of 254 characters that each pattern fits for 200 of
+/// them at least. One update registers several permissions. Each is matched once with each pattern, whatever other
+/// permissions there are, and a role that matches is looked at once more.
+#[test]
+fn f19_permissions_with_long_slugs_are_matched_once_with_each_of_3_000_patterns() {
+    const ROLES: u64 = 3_000;
+    const NEW: u64 = 5;
+    // Of the patterns, each tenth matches. The others end in a letter that no slug has.
+    let slug = |n: u64| format!("{}b:{n:03}", "a".repeat(249));
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        (0..100).try_for_each(|n| tx.create_permission(&slug(n))?.done())?;
+        for n in 0..ROLES {
+            let piece = "a".repeat(200 + (n % 49) as usize);
+            let pattern = format!("*{piece}{}*", if n % 10 == 0 { "b" } else { "c" });
+            tx.create_role(&format!("r{n}"))?.grant(&*pattern)?;
+        }
+        tx.create_user("alice")?.assign("r0")?.done()
+    })
+    .unwrap();
+    assert_eq!(slug(0).len(), 254);
+    MATCHES.set(0);
+    acme.update(|tx| (0..NEW).try_for_each(|n| tx.create_permission(&slug(500 + n))?.done())).unwrap();
+    assert_eq!(MATCHES.get(), NEW * ROLES + ROLES / 10);
+    assert!((0..NEW).all(|n| acme.check("alice", slug(500 + n))));
+    MATCHES.set(0);
+    acme.update(|tx| tx.create_user("bob")?.done()).unwrap();
+    assert_eq!(MATCHES.get(), 0);
+}

@@ -295,6 +295,59 @@ fn f4_a_process_that_commits_in_a_row_lets_others_in() {
     }
 }
 
+/// The calls that ask for news during these calls of a tenant whose clock stands still.
+fn asked(store: &Faulty, calls: impl FnOnce()) -> usize {
+    store.take_calls();
+    calls();
+    store.take_calls().into_iter().filter(|call| *call == Call::Since).count()
+}
+
+/// Two processes whose clocks stand still, so that no pause is seen between commits.
+fn two_hurried_processes() -> (Faulty, Tenant, Tenant) {
+    use rolecall::clock::ManualClock;
+
+    let store = FaultyStore::new(MemoryStore::default());
+    let clock = ManualClock::new("2027-01-01T00:00:00Z".parse().unwrap());
+    let here = Authorizer::builder().store(store.clone()).clock(clock).build().create_tenant("acme", "Acme").unwrap();
+    let elsewhere = Authorizer::builder().store(store.inner().clone()).build().tenant("acme").unwrap();
+    (store, here, elsewhere)
+}
+
+fn add_users(acme: &Tenant, numbers: std::ops::Range<u32>) {
+    numbers.for_each(|n| drop(acme.update(|tx| tx.create_user(&format!("u{n}"))?.done()).unwrap()));
+}
+
+#[test]
+fn f4_commits_of_plans_in_a_row_let_others_in() {
+    let (store, here, _) = two_hurried_processes();
+    let commit = |n| here.commit(here.plan(|tx| tx.create_user(&format!("u{n}"))?.done()).unwrap().1).unwrap();
+    assert_eq!(asked(&store, || (0..40).for_each(|n| drop(commit(n)))), 4);
+}
+
+/// Each asks once, because the base must be the latest. They are no commits, so they keep nobody out.
+#[test]
+fn f4_updates_without_effect_do_not_count_as_commits() {
+    let (store, here, _) = two_hurried_processes();
+    assert_eq!(asked(&store, || (0..40).for_each(|_| drop(here.update(|_| Ok(())).unwrap()))), 40);
+    assert_eq!(asked(&store, || add_users(&here, 0..16)), 0);
+}
+
+/// The process learns of another one by a conflict, or because it asks.
+#[test]
+fn f4_a_process_that_has_met_another_one_lets_it_in_sooner() {
+    let by_conflict = |here: &Tenant| add_users(here, 0..1);
+    let by_asking = |here: &Tenant| drop(here.update(|tx| tx.user("alice")?.suspend()?.done()).unwrap());
+    for meet in [&by_conflict as &dyn Fn(&Tenant), &by_asking] {
+        let (store, here, elsewhere) = two_hurried_processes();
+        elsewhere.update(|tx| tx.create_user("alice")?.done()).unwrap();
+        assert_eq!(asked(&store, || meet(&here)), 1);
+        assert_eq!(asked(&store, || add_users(&here, 1..9)), 4);
+    }
+    let (store, here, _) = two_hurried_processes();
+    add_users(&here, 0..1);
+    assert_eq!(asked(&store, || add_users(&here, 1..9)), 0, "alone");
+}
+
 /// A store whose calls take 2 ms.
 #[derive(Clone, Default)]
 struct Slow {

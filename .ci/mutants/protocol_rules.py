@@ -245,3 +245,29 @@ MUTANTS = [
     ("a stage that begins wakes nobody", "staged.rs", "inner.write_state.write_queue.wake_waiting();", ""),
     ("a wait for a stage has the limit of an earlier one", "staged.rs", "Some(limit) if limit.0 == commit => limit,", "Some(limit) => limit,"),
 ]
+
+# The pacing of commits and retries: how long other processes wait. The protocol is right without it.
+PACING = [
+    ("an update lets nobody in", "commit/attempts.rs", "inner.let_others_in(began).await?;", ""),
+    ("the commit of a plan lets nobody in", "commit.rs", "self.0.let_others_in(began).await?;", ""),
+    ("others are let in before each commit", "commit.rs", "if self.write_state.pacing.is_due(now) {",
+     "let _ = self.write_state.pacing.is_due(now);\n        {"),
+    ("nothing is asked while others are let in", "commit.rs", "for _ in 0..CALLS {", "for _ in CALLS..CALLS {"),
+    ("others are let in for one call", "pacing.rs", "CALLS: u32 = 2;", "CALLS: u32 = 1;"),
+    ("commits are not counted", "commit.rs",
+     "self.write_state.pacing.committed(sent, self.shared.clock.now());", "let _ = sent;"),
+    ("an update without effect counts as a commit", "commit.rs", "if !plan.is_empty() {\n            self.write_state.pacing", "{\n            self.write_state.pacing"),
+    ("a conflict does not tell of others", "commit/attempts.rs", "inner.write_state.pacing.met_others();", ""),
+    ("newer commits do not tell of others", "commit.rs", "self.write_state.pacing.met_others();", "let _ = latest;"),
+    ("others that were met do not count", "pacing.rs", "if state.among_others > 0 { AMONG_OTHERS } else { ALONE }", "ALONE"),
+    ("others that were met count for ever", "pacing.rs",
+     "state.among_others = state.among_others.saturating_sub(1);", ""),
+    ("others that were met count for one commit", "pacing.rs", "LATELY: u32 = 64;", "LATELY: u32 = 1;"),
+    ("a process alone lets others in as often as one among others", "pacing.rs", "ALONE: u32 = 16;", "ALONE: u32 = 4;"),
+    ("a row of commits does not begin again", "pacing.rs", "state.in_a_row = 0;", ""),
+    ("a pause does not end a row", "pacing.rs", "if paused {", "if false && paused {"),
+    ("a pause as long as a commit ends a row", "pacing.rs",
+     "> ended.saturating_sub(began)", ">= ended.saturating_sub(began)"),
+    ("retries without a limit of time", "commit/attempts.rs",
+     "if has_passed(inner.shared.retry_timeout, began, inner.shared.clock.now()) {", "if has_passed(Duration::MAX, began, inner.shared.clock.now()) {"),
+]

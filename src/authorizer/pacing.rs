@@ -117,6 +117,20 @@ mod tests {
     }
 
     #[test]
+    fn commits_of_others_count_for_64_commits() {
+        let pacing = Pacing::default();
+        pacing.met_others();
+        let is_due = |n: i64| {
+            let is_due = pacing.is_due(at(n * 10));
+            pacing.committed(at(n * 10), at(n * 10 + 10));
+            is_due
+        };
+        let due: Vec<i64> = (0..100).filter(|n| is_due(*n)).collect();
+        let among_others = (4..64).step_by(4);
+        assert_eq!(due, among_others.chain([76, 92]).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_clock_that_goes_back_is_harmless() {
         let pacing = Pacing::default();
         pacing.committed(at(100), at(50));

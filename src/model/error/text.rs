@@ -92,9 +92,9 @@ impl Display for Part<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_char('`')?;
         if is_plain(self.0) {
-            f.write_str(self.0)?
+            f.write_str(self.0)?;
         } else {
-            write_name(f, self.0)?
+            write_name(f, self.0)?;
         }
         f.write_char('`')
     }

@@ -83,14 +83,14 @@ pub enum Reason {
     UuidAsSlug,
     /// The user is suspended.
     Suspended,
-    /// The user was allowed, but is no longer: the windows on the paths have ended.
+    /// The user holds something that grants it, and the windows on the paths have ended.
     Expired {
-        /// The end of the last time at which the user was allowed.
+        /// The end of the last window of a path: the intersection of the windows along it.
         until: Timestamp,
     },
-    /// The user will be allowed later: the windows on a path have not all begun.
+    /// The user holds something that grants it, and the windows on a path have not all begun.
     NotYetActive {
-        /// The beginning of the next time at which the user is allowed.
+        /// The beginning of the next window of a path: the intersection of the windows along it.
         from: Timestamp,
     },
     /// Nothing that the user holds grants it.

@@ -97,10 +97,17 @@ impl Inner {
         let other = found.revision == present.revision && found.commit != present.commit;
         if found.revision < present.revision || other {
             self.current.set_availability(Availability::InvalidContent);
-            let reason = format!(
-                "the store went back in history: expected revision {} or later, found {}",
-                present.revision, found.revision
-            );
+            let reason = if other {
+                format!(
+                    "the store has another history: expected commit {} at revision {}, found {}",
+                    present.commit, present.revision, found.commit
+                )
+            } else {
+                format!(
+                    "the store went back in history: expected revision {} or later, found {}",
+                    present.revision, found.revision
+                )
+            };
             return Err(Error::new(ErrorKind::Corrupt).reason(reason));
         }
         let revision = loaded.position.revision;

@@ -370,7 +370,12 @@ fn a_restored_backup_is_refused_until_the_tenant_is_opened_again() {
     let backup = block_on(copy(&store.store(), acme.tenant_id()));
     block_on(promote(&acme)).unwrap();
     *store.inner.lock().unwrap() = backup;
-    assert_eq!(block_on(acme.refresh()).unwrap_err().kind(), ErrorKind::Corrupt);
+    let error = block_on(acme.refresh()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(
+        error.to_string(),
+        "corrupt store content or commit: the store went back in history: expected revision 3 or later, found 2"
+    );
     assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::InvalidStoreContent));
     block_on(acme.close()).unwrap();
     assert_eq!(acme.decide("alice", "posts:write"), Decision::Denied(Reason::Closed));
@@ -412,7 +417,11 @@ fn another_history_of_the_same_length_is_refused() {
     block_on(other.update(|tx| tx.create_user("mallory")?.done())).unwrap();
     block_on(promote(&acme)).unwrap();
     *store.inner.lock().unwrap() = backup;
-    assert_eq!(block_on(acme.refresh()).unwrap_err().kind(), ErrorKind::Corrupt);
+    let error = block_on(acme.refresh()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let [expected, found] = [&acme, &other].map(|tenant| tenant.snapshot().position().commit);
+    let expected = format!("the store has another history: expected commit {expected} at revision 3, found {found}");
+    assert_eq!(error.to_string(), format!("corrupt store content or commit: {expected}"));
     assert!(!may(&acme));
 }
 

@@ -487,8 +487,8 @@ MUTANTS = [
      "in [Some(&self.place), self.other.as_ref()].into_iter().flatten()",
      "in [Some(&self.place), self.other.as_ref().filter(|_| !M())].into_iter().flatten()"),
     ("review/lint.rs", 217,
-     "self.grant.as_ref().map_or(key.clone()",
-     "self.grant.as_ref().filter(|_| !M()).map_or(key.clone()"),
+     "match &self.grant {\n            Some(grant) => format!(\"{key}",
+     "match self.grant.as_ref().filter(|_| !M()) {\n            Some(grant) => format!(\"{key}"),
     # src/review/lint/accepted.rs
     ("review/lint/accepted.rs", 218,
      "self.codes.contains(&finding.code) ||",

@@ -54,6 +54,29 @@ fn f7_a_permission_that_left_the_catalog_says_so() {
     assert_eq!(error.to_string(), "permission `fax:send` not found: it was removed from the catalog");
 }
 
+/// A slug can be a UUID. That of a permission of the catalog was meant as a slug, also after the catalog has lost it.
+#[test]
+fn f20_a_uuid_that_the_catalog_has_had_as_a_slug_was_not_passed_as_an_id() {
+    const LEFT: &str = "0f3f1f8e-3f5e-4b0a-9d2c-1a2b3c4d5e6f";
+    const RETIRED: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let store = rolecall::store::MemoryStore::default();
+    let old = Catalog::new(&Definition { permissions: &[PermissionDef::new(LEFT)], ..Definition::default() });
+    let first = Authorizer::builder().store(store.clone()).catalog(&old.unwrap()).build();
+    let acme = first.create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_role("sender")?.grant(LEFT)?;
+        tx.create_user("alice")?.done()
+    })
+    .unwrap();
+    assert_eq!(acme.decide("alice", RETIRED), Decision::Denied(Reason::UuidAsSlug));
+    let new = Catalog::new(&Definition { retired_permissions: &[RETIRED], ..Definition::default() }).unwrap();
+    let acme = Authorizer::builder().store(store).catalog(&new).build().tenant("acme").unwrap();
+    for slug in [LEFT, RETIRED] {
+        assert_eq!(acme.decide("alice", slug), Decision::Denied(Reason::UnknownPermission));
+        assert_eq!(acme.explain("alice", slug).advice(), Some("it was removed from the catalog"));
+    }
+}
+
 #[test]
 fn f8_f29_similar_users_are_offered_to_those_who_ask_and_are_in_no_text() {
     let acme = acme();

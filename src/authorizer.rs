@@ -2,7 +2,7 @@
 //!
 //! Only this layer and the store are asynchronous. The files are listed from the highest to the lowest:
 //!
-//! | file | what it does |
+//! | file | purpose |
 //! |---|---|
 //! | `builder.rs` | builds an authorizer |
 //! | `import.rs` | creates or replaces a tenant from a document |

@@ -23,7 +23,7 @@ use crate::model::records::{Change, Envelope, Position, Record, Revision, Tenant
 ///
 /// | | clause |
 /// |---|---|
-/// | S1 | A slug or tenant id that the store does not know is absent. The store creates a tenant by its first commit, at revision 1. Once deleted, a tenant stays deleted: its id is never used again. The store answers the creation of an existing tenant with `Conflict` and of a deleted one with `Deleted`, before it checks the slug. An *empty creation* ([`Base::Create`] without changes) of an unknown tenant prevents its creation: the store marks the id as deleted and returns revision 1, at which nothing can be read. |
+/// | S1 | A slug or tenant id that the store does not know is absent. The store creates a tenant by its first commit, at revision 1. Once deleted, a tenant stays deleted: its id is never used again. The store answers the creation of an existing tenant with `Conflict` and of a deleted one with `Deleted`, before it checks the slug. An *empty creation* ([`Base::Create`] without changes) of an unknown tenant prevents its creation. The store marks the id as deleted and returns revision 1, at which nothing can be read. |
 /// | S2 | A load reads one consistent state and returns the position of that state. |
 /// | S3 | The store answers a commit on a stale base with `Conflict`, which names the latest revision, or with `Deleted`, and changes nothing. A base with the latest revision and another commit id, as after the restore of a backup, is stale. A repeated commit is stale too if it was applied the first time: the caller looks for its commit id. The store reports `Conflict` and `Deleted` before `SlugTaken` and `TooLarge`. `Conflict` for a base that is the latest position breaks this clause: the authorizer finds no other commit, and its caller may get `InDoubt`. |
 /// | S4 | The store applies all changes of a commit or none, even if its process dies. |
@@ -32,7 +32,7 @@ use crate::model::records::{Change, Envelope, Position, Record, Revision, Tenant
 /// | S7 | Every commit raises the tenant's revision by one, even an empty one. A revision never repeats within a tenant, not even after the store is reopened. |
 /// | S8 | The store compares identifiers byte for byte and keeps every byte: case, trailing spaces, Unicode form and length. |
 /// | S9 | The same identifier in two tenants names two things. No two existing tenants have the same slug, not even after a rename. |
-/// | S10 | A load returns exactly what was committed. A change replaces or removes the record with its key, whatever slug a reference in that record remembers. The store rejects a kind of record that it does not know, or keeps it whole. A load or since that meets such a record returns `UnsupportedRecord`, for that tenant only. |
+/// | S10 | A load returns exactly what was committed. A change replaces or removes the record with its key, whatever slug a reference in that record remembers. The store rejects a kind of record that it does not know, or keeps it whole. A load or since that meets such a record returns `UnsupportedRecord`. Other tenants are not affected. |
 /// | S11 | A call whose future is dropped leaves the state before it or the state after it. A dropped commit may still be applied later, until another commit on its base succeeds. |
 /// | S12 | Of two concurrent commits on one base, exactly one succeeds. |
 /// | S13 | All connections share the same state. |

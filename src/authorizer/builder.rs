@@ -169,10 +169,10 @@ impl AuthorizerBuilder {
     ///
     /// # Consistency
     /// Denials begin between seven and eight eighths of the bound after the store was asked, as far as the timer of the
-    /// [runtime](Self::runtime) is punctual. The bound is at least 8 milliseconds. With the timer of this crate it is at most 8
-    /// days, and needs one thread: if the system cannot start it, the bound does not hold until another pause starts
-    /// it. A process that was suspended denies only after the timer has noticed. A [`Snapshot`](crate::Snapshot) that was taken
-    /// before still answers.
+    /// [runtime](Self::runtime) is punctual. The bound is at least 8 milliseconds. With the timer of this crate it is at
+    /// most 8 days, and needs one thread. If the system cannot start the thread, the bound does not hold until another pause
+    /// starts it. A process that was suspended denies only after the timer has noticed. A [`Snapshot`](crate::Snapshot) that
+    /// was taken before still answers.
     ///
     /// # Complexity
     /// A check costs the same. A task looks at each open tenant eight times in the time of the bound.

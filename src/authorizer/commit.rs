@@ -77,23 +77,26 @@ impl Tenant {
     /// and each process that commits without a pause makes two calls more now and then, to let others in.
     ///
     /// # Errors
-    /// Those of the closure; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
-    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
-    /// [`Escalation`](crate::ErrorKind::Escalation) if the closure has [set a guard](crate::Tx::set_guard) and gives what its
-    /// actor lacks (R13); [`TooManyEntities`](crate::ErrorKind::TooManyEntities);
-    /// [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt;
-    /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, so that nothing was sent;
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened, also
-    /// if the closure failed and the store could not confirm that its base is the latest revision;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied: until that is
-    /// resolved every check is denied, and [`Tenant::outcome`] returns what became of it;
-    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    /// The errors of the closure, and:
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) and [`Deleted`](crate::ErrorKind::Deleted) tenants cannot be changed.
-    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) or
-    /// [`Corrupt`](crate::ErrorKind::Corrupt): the store refused the commit and nothing was changed, or the newer commits of
-    /// another process could not be read.
+    /// - [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if the result breaks a separation (R14), and
+    ///   [`AssertionFailed`](crate::ErrorKind::AssertionFailed) if it breaks an assertion (R17).
+    /// - [`Escalation`](crate::ErrorKind::Escalation) if the closure has [set a guard](crate::Tx::set_guard) and gives what
+    ///   its actor lacks (R13).
+    /// - [`TooManyEntities`](crate::ErrorKind::TooManyEntities) if the tenant has had too many entities of one kind since it
+    ///   was opened.
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the tenant was given a slug that is taken.
+    /// - [`Conflict`](crate::ErrorKind::Conflict) if other writers won every attempt.
+    /// - [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt. Nothing was sent.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened. The same if
+    ///   the closure failed and the store could not confirm that its base is the latest revision.
+    /// - [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied. Every check is denied
+    ///   until that is resolved. [`Tenant::outcome`] then returns what became of it.
+    /// - [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    /// - [`Closed`](crate::ErrorKind::Closed) or [`Deleted`](crate::ErrorKind::Deleted) if the tenant is.
+    /// - [`TooLarge`](crate::ErrorKind::TooLarge), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) or
+    ///   [`Corrupt`](crate::ErrorKind::Corrupt) if the store refused the commit, which then changed nothing, or if the newer
+    ///   commits of another process could not be read.
     pub async fn update<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Updated<T>> {
         self.try_update(f).await
     }
@@ -147,11 +150,13 @@ impl Tenant {
     /// use [`Tenant::update`].
     ///
     /// # Errors
-    /// Those of the closure; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
-    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
-    /// [`Escalation`](crate::ErrorKind::Escalation) (R13); [`TooManyEntities`](crate::ErrorKind::TooManyEntities);
-    /// [`Closed`](crate::ErrorKind::Closed), [`Deleted`](crate::ErrorKind::Deleted), and
-    /// [`Internal`](crate::ErrorKind::Internal) if the tenant is out of service.
+    /// The errors of the closure, and:
+    ///
+    /// - [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if the result breaks a separation (R14), and
+    ///   [`AssertionFailed`](crate::ErrorKind::AssertionFailed) if it breaks an assertion (R17).
+    /// - [`Escalation`](crate::ErrorKind::Escalation) (R13), and [`TooManyEntities`](crate::ErrorKind::TooManyEntities).
+    /// - [`Closed`](crate::ErrorKind::Closed) or [`Deleted`](crate::ErrorKind::Deleted) if the tenant is, and
+    ///   [`Internal`](crate::ErrorKind::Internal) if it is out of service.
     pub fn plan<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<(T, Plan)> {
         self.try_plan(f)
     }
@@ -188,10 +193,10 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// [`Stale`](crate::ErrorKind::Stale) if the tenant has changed since the plan was made;
-    /// [`ForeignPlan`](crate::ErrorKind::ForeignPlan) if the plan was made by another tenant, or before this one
-    /// was opened again; otherwise those of [`Tenant::update`]. [`Tenant::rebase`] helps with the first two, unless the
-    /// plan is of another tenant. The plan is consumed, so keep a clone for that.
+    /// [`Stale`](crate::ErrorKind::Stale) if the tenant has changed since the plan was made.
+    /// [`ForeignPlan`](crate::ErrorKind::ForeignPlan) if the plan was made by another tenant, or before this one was opened
+    /// again. Otherwise the errors of [`Tenant::update`]. [`Tenant::rebase`] helps with the first two, unless the plan is of
+    /// another tenant. The plan is consumed, so keep a clone for that.
     pub async fn commit(&self, plan: Plan) -> Result<Updated<()>> {
         reject_nested()?;
         let turn = self.0.turn().await?;
@@ -308,7 +313,7 @@ impl Inner {
         Ok(latest)
     }
 
-    /// Makes the tenant ready for a write, also if the caller's future is dropped meanwhile.
+    /// Makes the tenant ready for a write, even if the caller's future is dropped meanwhile.
     pub(super) async fn made_ready(self: &Arc<Self>, turn: Turn) -> Result<Turn> {
         let is_serving = self.current.guard().availability == Availability::Serving;
         if is_serving && self.write_state.pending().is_none() {
@@ -329,7 +334,7 @@ impl Inner {
         self.writable()
     }
 
-    /// Sends a plan to the store, also if the caller's future is dropped meanwhile. The plan was made on the current
+    /// Sends a plan to the store, even if the caller's future is dropped meanwhile. The plan was made on the current
     /// snapshot. Returns the turn, for another attempt. If the caller is gone, the turn is passed on.
     async fn push_to_the_end(self: &Arc<Self>, turn: Turn, plan: Plan) -> Result<(Turn, Plan, Attempt)> {
         let (inner, commit) = (Arc::clone(self), plan.envelope.id);
@@ -344,7 +349,7 @@ impl Inner {
         }
     }
 
-    /// Runs this to its end, also if the caller's future is dropped meanwhile.
+    /// Runs this to its end, even if the caller's future is dropped meanwhile.
     pub(super) fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

@@ -17,8 +17,8 @@ pub(super) enum Stopped {
     HalfWay,
 }
 
-/// Runs this to its end in a task of the runtime, also if the returned future is dropped. Without a runtime, it runs in
-/// the returned future.
+/// Runs this to its end in a task of the runtime, even if the returned future is dropped. Without a runtime, it runs in the
+/// returned future.
 pub(super) fn detached<T: Send + 'static>(
     runtime: Option<&Arc<dyn Runtime>>,
     work: impl Future<Output = T> + Send + 'static,

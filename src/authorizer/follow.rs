@@ -52,8 +52,8 @@ pub struct Follower {
 }
 
 impl Authorizer {
-    /// Returns a follower of this authorizer: a future that asks the store for the positions of all open tenants, again and
-    /// again, and refreshes those that another process has changed.
+    /// Returns a follower of this authorizer. It asks the store for the positions of all open tenants at an interval, and
+    /// refreshes the tenants that another process has changed.
     ///
     /// Pass the store that the authorizer was built with. Spawn one follower in each process that shares a store.
     ///
@@ -139,7 +139,7 @@ impl Follower {
         self
     }
 
-    /// Sets a function that receives errors: of a poll, of a refresh, and of the hints. The follower goes on after each.
+    /// Sets a function that receives the errors of polls, refreshes and hints. The follower continues after each.
     ///
     /// It is called in the future of [`run`](Self::run), and must not block. The default does nothing.
     ///
@@ -173,7 +173,7 @@ impl Follower {
     ///
     /// # Consistency
     /// A tenant that is out of service because of invalid content or a commit in doubt is refreshed too, at growing
-    /// intervals, so that it serves again when the store does.
+    /// intervals. So it serves again when the store does.
     ///
     /// # Complexity
     /// Holds no tenant open, except while it refreshes it. Refreshes at most 64 tenants at a time.

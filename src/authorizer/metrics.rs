@@ -28,8 +28,8 @@ pub struct Metrics {
     pub open_tenants: u64,
     /// Open tenants with a commit in doubt: every check on them is denied.
     pub tenants_in_doubt: u64,
-    /// Open tenants on which every check is denied for another reason: their content is invalid, they met an internal error, or
-    /// the store has not confirmed their state within [`max_staleness`](crate::AuthorizerBuilder::max_staleness).
+    /// Open tenants on which every check is denied for another reason. Their content is invalid, they had an internal error,
+    /// or the store has not confirmed their state within [`max_staleness`](crate::AuthorizerBuilder::max_staleness).
     pub tenants_out_of_service: u64,
     /// Open tenants whose last refresh has failed.
     pub tenants_not_refreshed: u64,

@@ -181,7 +181,7 @@ fn an_update_that_is_dropped_denies_until_it_is_resolved_and_keeps_nobody_waitin
     assert!(waited.load(Ordering::Relaxed) && sent.load(Ordering::Relaxed), "both were met");
 }
 
-/// A closed tenant stays closed, also if an update runs before or after the close.
+/// A closed tenant stays closed, even if an update runs before or after the close.
 #[test]
 fn nothing_answers_once_a_close_has_returned() {
     every_order(5, || {

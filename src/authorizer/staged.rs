@@ -129,9 +129,9 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// Neither the creation of a tenant nor its deletion can be staged. [Create](crate::Authorizer::open_or_create) it before
-    /// the application's transaction, stage its content in that, and [delete](Tenant::delete) it after the transaction that
-    /// deletes the application's rows: both calls can be repeated after a failure.
+    /// Neither the creation of a tenant nor its deletion can be staged. [Create](crate::Authorizer::open_or_create) it
+    /// before the application's transaction, and stage its content in that. [Delete](Tenant::delete) it after the
+    /// transaction that deletes the application's rows. Both calls can be repeated after a failure.
     ///
     /// # Consistency
     /// The turn is taken: other writes to the tenant in this process wait for the end of the stage. Readers see the state
@@ -141,11 +141,13 @@ impl Tenant {
     /// One call to the store.
     ///
     /// # Errors
-    /// Those of the closure, and of [`Tenant::refresh`]; [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) (R14) or
-    /// [`AssertionFailed`](crate::ErrorKind::AssertionFailed) (R17) if the result breaks one;
-    /// [`Escalation`](crate::ErrorKind::Escalation) (R13);
-    /// [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, or another stage does not end;
-    /// [`Rejected`](crate::ErrorKind::Rejected) if the closure deletes the tenant: use [`Tenant::delete`].
+    /// The errors of the closure and of [`Tenant::refresh`], and:
+    ///
+    /// - [`SeparationOfDuties`](crate::ErrorKind::SeparationOfDuties) if the result breaks a separation (R14), and
+    ///   [`AssertionFailed`](crate::ErrorKind::AssertionFailed) if it breaks an assertion (R17).
+    /// - [`Escalation`](crate::ErrorKind::Escalation) (R13).
+    /// - [`Blocked`](crate::ErrorKind::Blocked) if an earlier commit is in doubt, or another stage does not end.
+    /// - [`Rejected`](crate::ErrorKind::Rejected) if the closure deletes the tenant. Use [`Tenant::delete`].
     pub async fn stage<T>(&self, f: impl FnMut(&Tx) -> Result<T>) -> Result<Staged<T>> {
         self.try_stage(f).await
     }
@@ -256,7 +258,7 @@ impl<T> Staged<T> {
         &self.value
     }
 
-    /// Returns the plan: what it changes, and who would gain or lose what.
+    /// Returns the plan: its changes, and the access that users would gain or lose.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -269,8 +271,8 @@ impl<T> Staged<T> {
         &self.plan
     }
 
-    /// Finds out whether the commit is in the store, and publishes the store's latest state. Call it after COMMIT, also if the
-    /// answer to COMMIT was lost.
+    /// Finds out whether the commit is in the store, and publishes the store's latest state. Call it after COMMIT, even if
+    /// the answer to COMMIT was lost.
     ///
     /// If neither this commit nor another one has made the next revision, an empty commit does. A transaction that is still
     /// open can then not be committed any more, or this call waits for its end, as long as the store waits for locks. So end
@@ -312,7 +314,7 @@ impl<T> Staged<T> {
         let inner = Arc::clone(&held.inner);
         let runtime = inner.shared.runtime.as_ref();
         let span = Span::commit(held.inner.tenant_id, Some(plan.base.position), commit, plan.changes.len());
-        // If the task is stopped, what it held is dropped, and the commit is in doubt.
+        // A task that is stopped drops its turn, and the commit is in doubt.
         let outcome = detached(runtime, span.around(held.find_out())).await;
         if matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Aborted)) {
             inner.outcome_is_returned(commit);

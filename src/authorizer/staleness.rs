@@ -72,7 +72,7 @@ impl Staleness {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a store is about to be asked.
+    /// Returns the instant of a call to a store that is about to begin, and starts the watch if it does not run.
     pub(crate) fn asked(self: &Arc<Self>) -> AskedAt {
         let instant = self.clock.now();
         let Some(limit) = self.limit else { return AskedAt { step: 0, instant } };
@@ -87,7 +87,7 @@ impl Staleness {
         AskedAt { step, instant }
     }
 
-    /// Holds a tenant to the bound.
+    /// Watches a tenant: it denies every check once its state is older than the bound.
     pub(crate) fn add(&self, tenant: Weak<dyn Confirmed>) {
         if self.limit.is_some() {
             self.watch().tenants.push(tenant);
@@ -99,7 +99,8 @@ impl Staleness {
         self.limit.is_none() || self.watch().step.saturating_sub(confirmed.step) < STEPS
     }
 
-    /// The tenants that somebody refers to. Dropping one runs more code, so it is not done under the lock.
+    /// The tenants that are still referenced. The caller drops them after it has released the lock, because a drop runs more
+    /// code.
     fn tenants(watch: &mut Watch) -> Vec<Arc<dyn Confirmed>> {
         watch.tenants.retain(|tenant| tenant.strong_count() > 0);
         watch.tenants.iter().filter_map(Weak::upgrade).collect()

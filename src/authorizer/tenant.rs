@@ -198,7 +198,8 @@ impl Inner {
         inner
     }
 
-    /// Returns the store, for the holder of the turn. Its answer, if it is one, confirms what is then published.
+    /// Returns the store, for the holder of the turn. If the store answers, that confirms the snapshot that is published
+    /// next.
     pub(super) fn store(&self) -> &dyn DynStore {
         let asked = self.shared.staleness.asked();
         lock(&self.sync_state).asked = asked;

@@ -47,10 +47,10 @@ impl Snapshot {
     /// O(n log n) for n records.
     ///
     /// # Errors
-    /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant:
-    /// [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked), [`Corrupt`](ErrorKind::Corrupt) (the
-    /// store's content breaks invariants), [`Internal`](ErrorKind::Internal), [`Closed`](ErrorKind::Closed),
-    /// [`Deleted`](ErrorKind::Deleted).
+    /// A snapshot that denies every check cannot be exported, because the document would look like an empty tenant. The
+    /// error is the reason: [`Unavailable`](ErrorKind::Unavailable), [`Blocked`](ErrorKind::Blocked),
+    /// [`Corrupt`](ErrorKind::Corrupt) (the store's content breaks invariants), [`Internal`](ErrorKind::Internal),
+    /// [`Closed`](ErrorKind::Closed) or [`Deleted`](ErrorKind::Deleted).
     pub fn export(&self) -> Result<Document> {
         let compiled = &*self.0;
         if let Some(kind) = compiled.availability.refusal() {

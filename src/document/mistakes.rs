@@ -84,7 +84,7 @@ impl Mistakes {
         parsed.map_err(|error| self.add(place, MistakeCode::Invalid, || error.to_string())).ok()
     }
 
-    /// Returns `Ok` if the document has none, or the error that lists them.
+    /// Returns `Ok` if the document has no mistakes, otherwise the error that lists them.
     pub(super) fn finish(self) -> Result<()> {
         if self.listed.is_empty() { Ok(()) } else { Err(Error::document(self.listed, self.unlisted)) }
     }

@@ -71,10 +71,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// ```
 ///
 /// # As data
-/// An error serialises as the members of a problem description (RFC 9457) except for `type` and `status`, which are the
-/// application's: `code`, `title`, `detail`, and whatever else the error carries. Members without a value are left out.
-/// `detail` is the sentence without the advice, which is the member `advice`: it may name a call of this crate, and so
-/// it is for developers.
+/// An error serialises as the members of a problem description (RFC 9457): `code`, `title`, `detail`, and all other details
+/// that the error has. The application adds `type` and `status`. Members without a value are left out. `detail` is the
+/// sentence without the advice, which is the member `advice`: it may name a call of this crate, and so it is for developers.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;

@@ -2,8 +2,8 @@
 //!
 //! It answers whether, why and when: decisions, paths, and the windows in which a user is allowed. It has no indexes, bit
 //! sets or caches. `reference/paths.rs` has the paths, `reference/escalation.rs` is R13,
-//! `reference/assertions.rs` R17. Tests compare every snapshot with it, and an auditor can use it as a second opinion: [`Model`]
-//! follows the text of the rules, and a snapshot must give the same answers.
+//! `reference/assertions.rs` R17. Tests compare every snapshot with it, and an auditor can use it as a second opinion.
+//! [`Model`] follows the text of the rules, and a snapshot must give the same answers.
 
 mod assertions;
 mod escalation;

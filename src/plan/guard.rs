@@ -252,7 +252,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Reports what the actor lacks and what was not there before.
+    /// Reports the rights that the actor lacks and that the gainer did not have before.
     fn report(&mut self, change: &Change, gainer: Gainer, lacking: &Timeline, before: &Timeline) {
         let windows = |number| -> WindowSet {
             let steps = lacking.steps().filter(|(_, rights)| rights.contains(number));
@@ -337,8 +337,8 @@ fn is_weakened(before: &AssertionRecord, after: Option<&AssertionRecord>) -> boo
     }
 }
 
-/// Whether a change of a user lets somebody use its rights who could not before: the user itself after a suspension, or
-/// the holder of the new key or external id.
+/// Whether a change of a user lets somebody else use its rights. That is the user itself after a suspension, or the holder
+/// of the new key or external id.
 fn takes_over(before: &UserRecord, after: &UserRecord) -> bool {
     let is_active_again = (before.status, after.status) == (Status::Suspended, Status::Active);
     let has_another_external_id = after.external().is_some() && before.external() != after.external();

@@ -90,7 +90,7 @@ impl GroupEdit<'_> {
     /// ended is active again.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the other group is not a parent of this one.
     /// [`Invalid`](crate::ErrorKind::Invalid) if the link would end in the past. [`Managed`](crate::ErrorKind::Managed)
     /// if a directory manages this group (R16).
     ///
@@ -114,7 +114,7 @@ impl GroupEdit<'_> {
     /// Changes the window of a parent link to exactly this one, which may be shorter.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the other group is not a parent of this one.
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the other group is not a parent of this one.
     /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended. [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages this group (R16).
     ///

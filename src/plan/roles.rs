@@ -160,7 +160,7 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also if the catalog
+    /// [`Invalid`](crate::ErrorKind::Invalid); [`AlreadyExists`](crate::ErrorKind::AlreadyExists), also when the catalog
     /// uses the slug or has retired it; [`Reserved`](crate::ErrorKind::Reserved) if it begins with a prefix that the
     /// catalog reserves.
     pub fn create_role(&self, slug: &str) -> Result<RoleEdit<'_>> {

@@ -300,7 +300,7 @@ impl<'a> UserEdit<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid), also if no directory manages it;
+    /// [`Invalid`](crate::ErrorKind::Invalid), also when no directory manages it;
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another user of that directory has the id;
     /// [`Managed`](crate::ErrorKind::Managed) (R16).
     pub fn set_external_id(&self, id: Option<&str>) -> Result<&Self> {

@@ -116,7 +116,8 @@ impl Bits {
         Ones::new(&self.words, 0)
     }
 
-    /// Both callers pass trimmed `words`, empty or with a last word that is not zero. No trim is needed afterwards.
+    /// Adds the bits of `words`, which begin at the word `first`. INVARIANT: `words` is empty, or its last word is not zero.
+    /// So the union needs no trim.
     fn union_words(&mut self, first: usize, words: &[u64]) {
         if words.is_empty() {
             return;

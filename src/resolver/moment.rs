@@ -3,8 +3,9 @@
 //! This file has the questions about decisions. `moment/lookup.rs`, `moment/relations.rs` and `moment/inherited.rs` have those
 //! that an administration page asks. `moment/hierarchy.rs` has those about parent groups and subgroups, and
 //! `moment/role_hierarchy.rs` those about included roles. `moment/sets.rs` has the sets that they return, `moment/page.rs` the
-//! pages, `moment/handles.rs` handles, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with only some of its roles,
-//! `moment/separations.rs` those about separations of duties, `moment/assertions.rs` those about assertions, and `moment/permissions_document.rs` the document for a front end.
+//! pages, `moment/handles.rs` handles, and `moment/many.rs` bulk checks. `moment/narrowed.rs` has questions as a user with
+//! only some of its roles. `moment/separations.rs` and `moment/assertions.rs` have those about separations of duties and
+//! assertions. `moment/permissions_document.rs` has the document for a front end.
 //!
 //! Deliberately absent: anything that fails, blocks or awaits. For an unknown name, the answer is a denial, or it is empty
 //! and says what is unknown (`moment/list.rs`).
@@ -426,9 +427,9 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// O(relations of the groups and roles on the shortest paths) where all cached rows are complete; otherwise also
-    /// those that are nearer. With short paths, [`Moment::explain`] takes three times as long if the tenant is in the
-    /// processor's cache, and 1.6 times if it is not (S and M on the page of benchmarks).
+    /// O(relations of the groups and roles on the shortest paths) where all cached rows are complete. Otherwise also those
+    /// that are nearer. With short paths, [`Moment::explain`] takes three times as long if the tenant is in the processor's
+    /// cache, and 1.6 times if it is not (S and M on the page of benchmarks).
     pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
         let snapshot = self.compiled();
         let (user, permission) = (user.user(snapshot.scope())?, permission.permission(snapshot.scope())?);

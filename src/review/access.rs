@@ -44,7 +44,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Consistency
-    /// All rows are about the revision and the instant of the moment, also if the tenant changes meanwhile.
+    /// All rows are about the revision and the instant of the moment, even if the tenant changes meanwhile.
     pub fn access_report(&self) -> AccessReport<'_> {
         AccessReport {
             moment: self,

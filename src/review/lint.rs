@@ -1,8 +1,8 @@
 //! The lint finds everything that is unused, covered, expired or easy to mistake for something else.
 //!
-//! This file has the findings, and the order of the rules. `lint/usage.rs` has the rules about what nobody uses or what has
-//! ended, `lint/grants.rs` those about grants, inclusions and patterns, `lint/names.rs` those about names, `lint/grown.rs` the
-//! one that compares two states, and `lint/accepted.rs` the list of findings that somebody has accepted.
+//! This file has the findings, and the order of the rules. The rules are in `lint/usage.rs` (unused and expired entries),
+//! `lint/grants.rs` (grants, inclusions and patterns), `lint/names.rs` (names) and `lint/grown.rs`, which compares two
+//! states. `lint/accepted.rs` has the list of accepted findings.
 //!
 //! A rule reports only what an administrator of the tenant can mend. So the catalog's own roles are not judged.
 
@@ -48,7 +48,7 @@ use crate::resolver::snapshot::Snapshot;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was found.
+    /// The kind of the finding.
     pub code: Code,
     /// How much it matters.
     pub severity: Severity,
@@ -235,7 +235,7 @@ codes! {
     ExpiredAssignment = "expired_assignment", Info, "remove it, or renew it";
     /// A parent link has ended.
     ExpiredParentLink = "expired_parent_link", Info, "remove it, or renew it";
-    /// A name has characters that cannot be seen, or spaces that are not usual.
+    /// A name contains invisible characters or unusual spaces.
     HiddenCharacters = "hidden_characters", Warning, "rename it";
     /// Two names differ only in the case of letters. Both are different names (R10).
     CaseVariants = "case_variants", Warning, "rename one of them; two keys of one person can be merged";
@@ -243,7 +243,7 @@ codes! {
     ConfusableNames = "confusable_names", Warning, "rename one of them; two keys of one person can be merged";
     /// A granted pattern matches a permission that it did not match in an earlier state. See [`Lint::since`].
     PatternHasGrown = "pattern_has_grown", Warning, "accept it, or grant a narrower pattern";
-    /// A slug of an entry that goes, or had it until now, would name another entry.
+    /// The slug of an entry that is removed or renamed would name another entry.
     SlugReused = "slug_reused", Error, "give the new entry another slug";
     /// A permission would be removed from the catalog.
     PermissionRemoved = "permission_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
@@ -310,8 +310,8 @@ impl Moment<'_> {
     /// Leave out what somebody has accepted with [`Accepted`].
     ///
     /// Names that look alike are compared as ASCII sees them: `1` and `l`, `0` and `O`, `rn` and `m`. With the feature
-    /// `confusables`, letters of all scripts are compared, by the table of Unicode (UTS 39), and so are the two forms of a letter
-    /// with a mark, such as `\u{fc}` and `u\u{308}`.
+    /// `confusables`, letters of all scripts are compared, by the table of Unicode (UTS 39). So are the two forms of a
+    /// letter with a mark: `\u{fc}` and `u\u{308}`.
     ///
     /// ```
     /// use rolecall::review::{Accepted, Code};
@@ -334,11 +334,11 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(roles, groups and their relations) for roles and groups, one match for each pattern and each permission that begins
-    /// with its literal prefix, and one hash of each name. Of users, the names are read, and the permissions of those who have
+    /// O(roles, groups and their relations) for roles and groups. One match for each pattern and each permission that begins
+    /// with its literal prefix. One hash of each name. Of users, the names are read, and the permissions of those who have
     /// the rarest permission. Inclusions are compared with at most 100 roles above each; beyond that they are not judged.
-    /// Findings are not collected. Memory: a few bits for each role, group and user, and at most 12 bytes for each name of one
-    /// kind while these are compared.
+    /// Findings are not collected. Memory: a few bits for each role, group and user, and at most 12 bytes for each name of
+    /// one kind while these are compared.
     pub fn lint(&self) -> Lint<'_> {
         let rules: &'static [Rule] = if self.unavailable().is_none() { RULES } else { &[] };
         Lint { moment: self, findings: Box::new(rules.iter().flat_map(|rule| rule(self))) }
@@ -381,7 +381,7 @@ pub struct Lint<'m> {
 }
 
 impl<'m> Lint<'m> {
-    /// Returns why the tenant cannot be asked about. There are no findings then.
+    /// Returns why the tenant is unavailable. The lint then has no findings.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

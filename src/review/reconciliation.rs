@@ -80,10 +80,10 @@ pub struct AccessCount {
 }
 
 impl Snapshot {
-    /// Returns what another catalog would change in the tenant: which entries come, go or are renamed; which grants,
-    /// inclusions and assignments would give less or more, each with a stable code; and which users gain or lose access at
-    /// `from` or later. Ask for every tenant before you deploy a catalog. [`Reconciliation`] has an example, and the cookbook a
-    /// loop over all tenants.
+    /// Returns what another catalog would change in the tenant. Findings with stable codes list the entries that are added,
+    /// removed or renamed, and the grants, inclusions and assignments that would give less or more. Access changes list the
+    /// users who would gain or lose permissions at `from` or later. Ask for every tenant before you deploy a catalog.
+    /// [`Reconciliation`] has an example, and the cookbook a loop over all tenants.
     ///
     /// The tenant is not changed. Commits that come later are not in the result. A catalog declares its renames
     /// ([`PermissionDef::renamed_from`](crate::catalog::PermissionDef::renamed_from)): an entry whose earlier slug it does
@@ -105,7 +105,7 @@ impl Snapshot {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable), [`Blocked`](crate::ErrorKind::Blocked),
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Internal`](crate::ErrorKind::Internal), [`Closed`](crate::ErrorKind::Closed)
-    /// or [`Deleted`](crate::ErrorKind::Deleted), by the reason why the tenant is unavailable. `Corrupt` also if the tenant
+    /// or [`Deleted`](crate::ErrorKind::Deleted), by the reason why the tenant is unavailable. Also `Corrupt` if the tenant
     /// could not be opened with the other catalog: an entity of its own has the id of an entry.
     ///
     /// # Complexity
@@ -168,7 +168,7 @@ impl Reconciliation {
     /// ```
     ///
     /// # Complexity
-    /// O(entries of the catalogs, roles and their grants + permissions of each role of the catalog), and one match for each
+    /// O(entries of the catalogs, roles and their grants + permissions of each role of the catalog). One match for each
     /// different pattern and each permission that begins with its literal prefix. Users are read only where they hold a role
     /// that goes or comes back, or where the tenant has separations or assertions: then all, twice.
     pub fn findings(&self) -> impl Iterator<Item = Finding> + '_ {

@@ -60,9 +60,9 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// Measured with 1,000,000 memberships: a commit of one change takes 3 to 12 µs, the first one during a load 0.6 s.
 ///
 /// # Errors
-/// Never `Unavailable`, `InDoubt` or `UnsupportedRecord`. `Corrupt` for a commit that cannot have been made on its base: it
-/// adds a record that exists, removes or changes one that does not or that differs, changes one record twice, or creates a
-/// tenant without a tenant record. The message names the clause.
+/// Never `Unavailable`, `InDoubt` or `UnsupportedRecord`. `Corrupt` for a commit that cannot have been made on its base. It
+/// adds a record that exists. It removes or changes a record that is absent or different. It changes one record twice. Or it
+/// creates a tenant without a tenant record. The message names the clause.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,

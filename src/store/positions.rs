@@ -15,7 +15,7 @@ use crate::model::records::{Position, TenantId};
 /// # Contract
 /// | | clause |
 /// |---|---|
-/// | P1 | The answer has one entry for each id, in the order of the ids, also if an id is there twice. |
+/// | P1 | The answer has one entry for each id, in the order of the ids, even if an id is there twice. |
 /// | P2 | An entry is the latest position of its tenant: at least every revision that was visible before the call (S5). |
 /// | P3 | An entry is a position that the tenant had: its commit id is that of the commit which made the revision. |
 /// | P4 | The entry of an unknown or deleted tenant is `None`. |

@@ -118,7 +118,7 @@ pub use self::error::RedbError;
 /// |---|---|
 /// | `InDoubt` | the disk fails during a commit, and the reopened file does not show the outcome |
 /// | `Unavailable` | the disk fails before a commit or in a read, or is full: nothing was applied |
-/// | `Corrupt` | the file is damaged, or the commit cannot have been made on its base: it adds a record that exists, removes or changes one that does not, changes one record twice, or creates a tenant without a tenant record |
+/// | `Corrupt` | the file is damaged, or the commit cannot have been made on its base. For example, it adds a record that exists, changes one record twice, or creates a tenant without a tenant record |
 /// | `UnsupportedRecord` | a later release wrote a kind of record into this tenant that this release does not know |
 ///
 /// After a failure the store reopens the file, so it recovers without a restart when the disk does. Damage that makes redb

@@ -19,7 +19,7 @@ use crate::model::records::{Revision, TenantId};
 /// | | clause |
 /// |---|---|
 /// | W1 | A hint about a revision comes after that revision is visible (S5). |
-/// | W2 | Once [`watch`](Self::watch) has returned, each commit on every connection leads to a hint about its tenant, with its revision or a later one, or to [`Hint::Lost`], or to an error. A deletion is a commit too. |
+/// | W2 | Once [`watch`](Self::watch) has returned, each commit on every connection leads to a hint about its tenant, with its revision or a later one. Otherwise it leads to [`Hint::Lost`] or to an error. A deletion is a commit too. |
 /// | W3 | Dropping the future of [`Hints::next`] loses no hint. |
 /// | W4 | Each [`Hints`] gets all hints. |
 /// | W5 | Commits never wait for those who watch. |

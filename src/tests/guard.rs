@@ -200,7 +200,7 @@ fn lists_all(error: &Error, expected: &[BTreeSet<Gain>]) {
         let mut rights = BTreeSet::new();
         for missing in listed {
             let gain = (missing.entity, missing.name.clone(), missing.kind, missing.right.clone());
-            assert!(gains.contains(&gain), "{missing} is no gain at {instant}: {gains:?}");
+            assert!(gains.contains(&gain), "{missing} is not among the gains at {instant}: {gains:?}");
             rights.insert((missing.kind, missing.right.clone()));
         }
         let all: BTreeSet<_> = gains.iter().map(|(_, _, kind, right)| (*kind, right.clone())).collect();
@@ -232,8 +232,8 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Vec<Call>)>> {
     prop::collection::vec((0..3_usize, giving()), 1..10)
 }
 
-/// What happened before, the actors, what they are given, who is suspended and who is managed, a separation, and what each
-/// actor does.
+/// The calls before, the actors, the roles they are given, the suspended and the managed user, a separation, and the calls
+/// of each actor.
 type Case = (Vec<Call>, Vec<&'static str>, Vec<(usize, u8)>, (usize, usize), u8, Vec<(usize, Vec<Call>)>);
 
 #[test]

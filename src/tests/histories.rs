@@ -33,7 +33,7 @@ use crate::{Decision, ErrorKind, Reason};
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(super::cases(10, 10_000)))]
     /// A plan waits while others commit. Its rebase makes the same changes exactly if they fit on the records of that time
-    /// and lead to a valid tenant, and then the state is that of the records. Some of the others make calls of the plan.
+    /// and lead to a valid tenant. The state is then that of the records. Some of the others make calls of the plan.
     #[test]
     fn f27_a_rebased_plan_makes_the_same_changes_or_none(
         before in prop::collection::vec(call(), 0..30),

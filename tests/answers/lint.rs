@@ -1,5 +1,5 @@
-//! The limits of the lint's rules: what is just found, what is just not found, and what only the catalog could mend.
-//! `review.rs` has the usual case of each rule.
+//! The limits of the lint's rules: entries that are just found, entries that are just not found, and entries that only the
+//! catalog could mend. `review.rs` has the usual case of each rule.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 

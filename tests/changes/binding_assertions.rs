@@ -147,7 +147,7 @@ fn what_a_release_breaks_is_tolerated_and_does_not_grow() {
     assert!(problem.starts_with("user `alice` may do `sys:write`"), "{problem}");
 }
 
-/// A reference to an entry of the catalog is kept as it is stored, also if the entry has another slug since then.
+/// A reference to an entry of the catalog is kept as it is stored, even if the entry has another slug since then.
 #[test]
 fn the_same_expectation_under_a_new_slug_changes_nothing() {
     let store = MemoryStore::default();

@@ -197,7 +197,7 @@ fn f5_a_window_in_the_past_is_invalid() {
         acme.update(|tx| (calls.add)(tx, during(10, 60))).unwrap();
         assert_eq!(acme.update(|tx| (calls.set)(tx, during(10, 50))).unwrap_err().kind(), ErrorKind::Invalid);
         let done = acme.update(|tx| (calls.ensure)(tx, during(10, 50))).unwrap();
-        assert!(done.changes.is_empty(), "what changes nothing is no error (R11)");
+        assert!(done.changes.is_empty(), "a change without effect is not an error (R11)");
         assert_eq!((calls.window)(acme), Some(during(10, 60)));
     });
 }

@@ -359,7 +359,7 @@ fn a8_a_plan_is_judged_as_one_delta() {
         tx.group("team")?.assign("idle")?.add_member("bob")?.done()
     };
     assert_eq!(guarded(&acme, "alice", both).unwrap_err().kind(), ErrorKind::Escalation);
-    // The guard counts wherever it is set, also if the closure ignores errors.
+    // The guard counts wherever it is set, even if the closure ignores errors.
     let late = acme.update(|tx| {
         tx.user("bob")?.assign("payer")?;
         drop(tx.user("nobody"));

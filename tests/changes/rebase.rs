@@ -332,7 +332,7 @@ fn f27_a_rebased_plan_acts_for_the_directories_of_its_transaction() {
     assert_eq!((error.kind(), error.manager()), (ErrorKind::Managed, Some("entra")));
 }
 
-/// The changes are the same, and their effect is not: the comparison finds it, also if it begins later.
+/// The changes are the same, and their effect is not: the comparison finds it, even if it begins later.
 #[test]
 fn f27_another_effect_on_access_is_found_at_every_instant() {
     let at = |secs| Timestamp::from_secs(secs).unwrap();

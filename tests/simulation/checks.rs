@@ -67,13 +67,13 @@ impl World {
                 if outcome == Outcome::InDoubt {
                     coverage.met("reported as in doubt");
                     let told = handle.told.get(&doubt.commit);
-                    must!(told.is_none(), "what was reported as {told:?} is in doubt again");
+                    must!(told.is_none(), "a commit reported as {told:?} is in doubt again");
                     continue;
                 }
                 doubt.state = Known::Resolved;
                 handle.told.insert(doubt.commit, outcome);
                 if let Some(told) = doubt.told.replace(outcome) {
-                    must!(told == outcome, "what was reported as {told:?} is now {outcome:?}");
+                    must!(told == outcome, "a commit reported as {told:?} is now {outcome:?}");
                     continue;
                 }
                 coverage.met(match outcome {

@@ -198,7 +198,7 @@ fn f4_contention_a_busy_process_alone_keeps_most_of_its_pace() {
     assert!(took <= 720_000, "{took}");
 }
 
-/// An update that fails or has no effect needs one answer of the store, also if the store moves all the time.
+/// An update that fails or has no effect needs one answer of the store, even if the store moves all the time.
 #[test]
 fn f3_contention_an_update_that_fails_or_has_no_effect_waits_for_one_call() {
     let time = Time::default();

@@ -106,8 +106,8 @@ impl World {
         if is_dropped {
             self.coverage.met("an in doubt tenant that nobody holds");
         }
-        // Also if it was closed before: a call may open it, see the outcome, and return another tenant, because the
-        // slug has moved.
+        // Even if it was closed before: a call may open it, see the outcome, and return another tenant, because the slug has
+        // moved.
         if is_dropped || holds.handles.iter().all(|handle| handle.tenant.tenant_id() != tenant_id) {
             holds
                 .commits

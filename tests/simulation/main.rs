@@ -3,7 +3,7 @@
 //!
 //! It uses only the public API.
 //!
-//! | file | what it does |
+//! | file | purpose |
 //! |---|---|
 //! | `world.rs` | schedules the steps |
 //! | `events.rs`, `faults.rs` | the events of a step |
@@ -21,9 +21,8 @@
 //! prints it again. `.ci/mutants/protocol` removes each rule of the protocol once and reports whether the simulation
 //! fails.
 //!
-//! Deliberately absent: imports and repairs (`tests/tenants/protocol.rs` has repairs), threads (one thing happens at a
-//! time), a catalog: what a slug in conflict means is no part of the protocol, and the random histories follow commits under
-//! such a catalog.
+//! Deliberately absent: imports, repairs (`tests/tenants/protocol.rs` has them), threads (one thing happens at a time), and
+//! a catalog. Slugs in conflict are not part of the protocol; the random histories test commits under such a catalog.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so by failing")]
 

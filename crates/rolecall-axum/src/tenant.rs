@@ -191,8 +191,8 @@ pub(crate) fn no_layer() -> Problem {
 /// ```
 ///
 /// # Errors
-/// 401 without a [`Subject`], before the store is asked. 404 if the tenant does not exist, also if its name is not a
-/// valid slug. 503 if the store cannot be reached.
+/// 401 without a [`Subject`], before the store is asked. 404 if the tenant does not exist, even if its name is not a valid
+/// slug. 503 if the store cannot be reached.
 ///
 /// # Complexity
 /// An open tenant is found in memory. Otherwise the store is asked, and the tenant loaded.

@@ -7,8 +7,8 @@
 //! SELECT moved.revision, (SELECT count(*) FROM part_1) FROM moved
 //! ```
 //!
-//! Every part asks whether a row of `moved` is there. So `moved` runs first, also if it must wait for another transaction. If
-//! it finds no row, no part changes or locks anything, and the statement returns no row.
+//! Every part asks whether a row of `moved` is there. So `moved` runs first, even if it must wait for another transaction.
+//! If it finds no row, no part changes or locks anything, and the statement returns no row.
 
 use std::fmt::Write as _;
 
@@ -48,7 +48,7 @@ pub(crate) const IS_MOVED: &str = "EXISTS (SELECT 1 FROM moved)";
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) before: String,
-    /// The types of the columns of the rows, in SQL. Without any, there is no gap.
+    /// The types of the columns of the rows, in SQL. Empty for a part without a gap.
     pub(crate) types: Vec<&'static str>,
     pub(crate) after: String,
 }

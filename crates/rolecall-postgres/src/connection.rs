@@ -58,8 +58,8 @@ impl Connection<'static> {
 }
 
 impl<'t> Connection<'t> {
-    /// Sets a savepoint in a transaction of the application. What follows is rolled back to it, unless it is
-    /// [released](Self::release_savepoint): also if the future is dropped.
+    /// Sets a savepoint in a transaction of the application. All later statements are rolled back to it, even if the future
+    /// is dropped, unless it is [released](Self::release_savepoint).
     pub(crate) async fn savepoint(
         transaction: OpenTransaction<'t, '_>,
         limit: Option<Duration>,

@@ -192,7 +192,7 @@ impl PostgresError {
     fn of_driver(error: DriverError) -> Self {
         let kind = match error.report() {
             Some(report) => kind_of(&report),
-            // What is not the server's word is the link, unless a value could not be sent or read.
+            // An error without a report of the server comes from the link, unless a value could not be sent or read.
             None if error.is_lost() => PostgresErrorKind::ConnectionLost,
             None => PostgresErrorKind::Other,
         };

@@ -280,7 +280,7 @@ impl StoredCommits {
         usize::try_from(number.checked_sub(self.from)?.checked_sub(1)?).ok()
     }
 
-    /// Too old also if the changes are too many, or if some were removed.
+    /// Too old, too, if the changes are too many, or if some were removed.
     pub(crate) fn complete(self, latest: i64) -> Since {
         let all_commits = self.index(latest).map(|at| at + 1) == Some(self.commits.len()) && !self.has_gap;
         let all_changes =

@@ -183,7 +183,7 @@ impl PostgresStore {
     ///
     /// The transaction is one of tokio-postgres, of deadpool or of sqlx, on the database of the store; it need not be a
     /// connection of the store's pool. Its isolation level does not matter. From here to its end it holds the lock of the
-    /// tenant, for which all other writers of the tenant wait, and `synchronous_commit` is `on` if it was `off` or `local`.
+    /// tenant, and all other writers of the tenant wait for that. `synchronous_commit` is `on` if it was `off` or `local`.
     ///
     /// ```no_run
     /// # async fn example(
@@ -199,7 +199,7 @@ impl PostgresStore {
     ///     return Err(error.into());
     /// }
     /// let answer = transaction.commit().await;
-    /// // Also if COMMIT returned an error: the answer may have been lost, and the database knows.
+    /// // Even if COMMIT returned an error: the answer may have been lost, and the database knows.
     /// match (staged.finish().await, answer) {
     ///     (Ok(_), _) => Ok(()),
     ///     // The database has refused COMMIT: to try again is of no use.
@@ -210,9 +210,9 @@ impl PostgresStore {
     /// ```
     ///
     /// If the future is dropped, or an error comes, the transaction is as it was before the call. With sqlx there is one
-    /// exception: if the future is dropped while it waits for the answer to its last statement, `RELEASE SAVEPOINT`, the client
-    /// rolls back to a savepoint that is gone. The next statement then fails with SQLSTATE 3B001, and the transaction can only be
-    /// rolled back.
+    /// exception. If the future is dropped while it waits for the answer to its last statement, `RELEASE SAVEPOINT`, the
+    /// client rolls back to a released savepoint. The next statement then fails with SQLSTATE 3B001, and the transaction can
+    /// only be rolled back.
     ///
     /// # Errors
     /// Those of [`Store::commit`] except [`InDoubt`](StoreError::InDoubt): nothing is in the transaction. It can be used

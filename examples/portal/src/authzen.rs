@@ -4,7 +4,7 @@
 //! search, because a tenant's permissions do not list the resources of an application.
 //!
 //! The caller authenticates with a bearer token, and its user needs `access:read`. A denial is 200 with `decision: false`. A
-//! request that does not fit the specification is 400; one question of several that does not fit is a denial at its place,
+//! request that does not fit the specification is 400. If only one of several questions does not fit, its answer is a denial
 //! with the error in its `context`. Members that are not known are ignored, as the specification asks.
 //!
 //! The specification fixes the status of an error and asks for "an error message string" as its body, without a media type. The
@@ -50,8 +50,8 @@ pub(crate) fn public_router() -> Router<PortalState> {
     Router::new().route("/.well-known/authzen-configuration/t/{tenant}", get(metadata))
 }
 
-/// Returns the permission that a question about an action on a resource is about: the first of `TYPE:ID:ACTION` and
-/// `TYPE:ACTION` that is registered, in the tenant or in the catalog. `None` if neither is: then the answer is a denial.
+/// Returns the permission that decides about an action on a resource. It is the first of `TYPE:ID:ACTION` and `TYPE:ACTION`
+/// that is registered, in the tenant or in the catalog. `None` if neither is; the answer is then a denial.
 ///
 /// So an application registers `record:write` for all records. If it registers `record:record-1:write` too, only that counts
 /// for that record. To register it therefore takes access from those who hold only `record:write`. To delete or rename it gives
@@ -202,7 +202,7 @@ fn error_of(problem: &Problem) -> Value {
     json!({ "status": problem.status().as_u16(), "message": problem.member("detail") })
 }
 
-/// The body of a request: 400 if it does not fit, also if it is JSON.
+/// The body of a request. 400 if it does not fit, even if it is valid JSON.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {

@@ -65,8 +65,8 @@ pub fn may_hand_over(before: &Moment<'_>, actor: UserId, target: Target) -> std:
     ))
 }
 
-/// The instants after this one at which the permissions of the actor or of the group can change: the ends of the windows of all
-/// memberships, assignments and parent links on the way to a role.
+/// The later instants at which the permissions of the actor or of the group can change. These are the ends of the windows of
+/// all memberships, assignments and parent links on the way to a role.
 fn later_instants(now: &Moment<'_>, actor: UserId, group: GroupId) -> BTreeSet<Timestamp> {
     let mut windows: Vec<Window> = now.roles_of(actor).iter().map(|held| held.window).collect();
     let mut next = vec![group];

@@ -97,9 +97,9 @@ pub struct Entry {
     pub actor: Option<Actor>,
     /// Why.
     pub note: Option<String>,
-    /// What it changed, at most 50 lines.
+    /// The changes, at most 50 lines.
     pub lines: Vec<Line>,
-    /// How many changes it has.
+    /// The number of changes.
     pub total: usize,
 }
 

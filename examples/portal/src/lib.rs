@@ -1,10 +1,16 @@
 //! A portal on rolecall: groups, users, roles and permissions of a tenant over HTTP, as pages and as an API.
 //!
-//! [`app`] is the whole application as a router. `main.rs` has the command. `state.rs` has what all requests share, `auth.rs`
-//! who asks, `catalog.rs` what the portal's own permissions are. `api` has the JSON calls under
-//! `/t/{tenant}/api/v1`, `authzen.rs` those of AuthZEN, `scim` those for directories, `pages` the pages under
-//! `/t/{tenant}/portal`, `stores.rs` where tenants are kept, `serve.rs` the server, `history.rs` what happened to them, and
-//! `operations.rs` the deletions that go on after their answer.
+//! [`app`] is the whole application as a router.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `main.rs`, `serve.rs` | the command and the server |
+//! | `state.rs` | everything that all requests share |
+//! | `auth.rs`, `catalog.rs` | the user of a request, and the portal's own permissions |
+//! | `api`, `pages` | the JSON calls under `/t/{tenant}/api/v1`, and the pages under `/t/{tenant}/portal` |
+//! | `authzen.rs`, `scim` | the calls of AuthZEN, and those for directories |
+//! | `stores.rs`, `history.rs` | the stores of the tenants, and the history of their changes |
+//! | `operations.rs` | the deletions that go on after their answer |
 #![forbid(unsafe_code)]
 
 pub mod api;

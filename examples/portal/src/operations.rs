@@ -54,9 +54,9 @@ pub(crate) struct Operations {
 #[derive(Clone, Debug)]
 pub(crate) struct LongDeletion {
     owner: Principal,
-    /// What is deleted.
+    /// The deletion.
     pub(crate) deletion: Deletion,
-    /// What the deletion is called: `Deleting the group Staff`.
+    /// The title of the deletion: `Deleting the group Staff`.
     pub(crate) title: String,
     /// The permissions of the portal that its user has at the request. They choose what the answer tells.
     held: Vec<Permission>,
@@ -370,7 +370,7 @@ pub(super) mod tests {
             let (gate, work) = gated();
             let mut run = Box::pin(operations.run(deletion(1), work));
             assert!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            assert!(operations.lock().is_empty(), "there is no operation yet");
+            assert!(operations.lock().is_empty(), "an operation exists already");
             gates.push(gate);
         }
         let (_gate, work) = gated();

@@ -1,9 +1,9 @@
 //! The pages under `/t/{tenant}/portal`: HTML from the server, and forms that work without a script.
 //!
-//! `pages/layout.rs` has what all pages share, `pages/visit.rs` who looks at a page, `pages/change.rs` how a form becomes a
-//! guarded transaction, previewed or committed (`fields.rs`: what it has sent; `edits.rs`: what it changes; `effect.rs`: what a
-//! preview shows; `operation.rs`: what became of a deletion that took long). Each other file has the pages about one kind of
-//! thing. The style sheet and the script are in `static`.
+//! `pages/layout.rs` has the layout of all pages, and `pages/visit.rs` the user who visits one. `pages/change.rs` turns a
+//! form into a guarded transaction, previewed or committed. For it, `fields.rs` reads the form, `edits.rs` makes the
+//! changes, `effect.rs` shows the preview, and `operation.rs` shows the outcome of a deletion that took long. Each other
+//! file has the pages about one kind of thing. The style sheet and the script are in `static`.
 
 mod assets;
 mod change;

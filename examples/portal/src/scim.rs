@@ -1,13 +1,13 @@
 //! SCIM 2.0 (RFC 7643 and 7644): a directory such as Okta or Entra ID keeps its users and groups in the tenant up to date.
 //!
-//! A token belongs to one directory of one tenant ([`PortalState::add_scim_token`]). What it creates is managed by that
-//! directory (R16): nobody else changes it, and a directory changes nothing else. It also sees nothing else
-//! (`scim/view.rs`): two directories of a tenant know nothing of each other, nor of what is local. A user name that somebody
-//! else has is 409, so an existing user is handed over to the directory before the first synchronisation.
+//! A token belongs to one directory of one tenant ([`PortalState::add_scim_token`]). The directory manages the users and
+//! groups that it creates (R16). Nobody else changes them, and a directory changes nothing else. It also sees nothing else
+//! (`scim/view.rs`): neither local users and groups nor those of another directory. A user name that somebody else has is
+//! 409, so an existing user is handed over to the directory before the first synchronisation.
 //!
-//! A directory has no user, so its transactions are not guarded (R13): that somebody joins a group gives them the roles of
-//! the group, and those were assigned by a local administrator. A group comes to a directory by its creation there, without
-//! roles, or by somebody who holds all that the group gives (`directories.rs`). A directory never assigns roles.
+//! A directory has no user, so its transactions are not guarded (R13). A new member of a group gets the roles of the group,
+//! and a local administrator assigned those. A group comes to a directory by its creation there, without roles, or by
+//! somebody who holds all that the group gives (`directories.rs`). A directory never assigns roles.
 //!
 //! | file | |
 //! |---|---|

@@ -56,8 +56,8 @@ pub struct PermissionDef<'a> {
     pub description: &'a str,
     /// The heading under which an administration page lists it.
     pub category: Option<&'a str>,
-    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The
-    /// present slug may be in it, if the entry was renamed back, but not as the last.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The present
+    /// slug may be in the list if the entry was renamed back, but not as the last one.
     pub renamed_from: &'a [&'a str],
 }
 
@@ -90,8 +90,8 @@ pub struct RoleDef<'a> {
     pub name: Option<&'a str>,
     /// The description for administrators. It may be empty.
     pub description: &'a str,
-    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The
-    /// present slug may be in it, if the entry was renamed back, but not as the last.
+    /// The earlier slugs, oldest first. The id is derived from the oldest, so never remove one from this list. The present
+    /// slug may be in the list if the entry was renamed back, but not as the last one.
     pub renamed_from: &'a [&'a str],
     /// The grants: slugs of the catalog's permissions, and patterns (texts with a `*`).
     pub grants: &'a [&'a str],

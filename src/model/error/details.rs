@@ -175,8 +175,8 @@ impl Error {
         &self.0.mistakes
     }
 
-    /// Returns the invariants that the store's content breaks, or the slugs that conflict with the catalog, at most one
-    /// hundred; empty for other kinds.
+    /// Returns the invariants that the store's content breaks, or the slugs that conflict with the catalog. At most one
+    /// hundred. Empty for other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").violations().is_empty());
@@ -187,8 +187,8 @@ impl Error {
         &self.0.violations
     }
 
-    /// Returns the rights that a guarded transaction would give and its actor does not hold (R13). The separations of
-    /// duties that it would loosen (R14) are listed, too. At most one hundred. Empty for other kinds.
+    /// Returns the rights that a guarded transaction would give although its actor does not hold them (R13), and the
+    /// separations of duties that it would loosen (R14). At most one hundred. Empty for other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").missing_rights().is_empty());
@@ -332,9 +332,9 @@ impl Error {
         self.0.revision
     }
 
-    /// Returns the id of the commit that is in doubt: the call's own for [`InDoubt`](crate::ErrorKind::InDoubt), an
-    /// earlier one for [`Blocked`](crate::ErrorKind::Blocked). [`Tenant::outcome`](crate::Tenant::outcome) returns its
-    /// outcome.
+    /// Returns the id of the commit that is in doubt. For [`InDoubt`](crate::ErrorKind::InDoubt) it is the commit of the
+    /// call, for [`Blocked`](crate::ErrorKind::Blocked) an earlier one. [`Tenant::outcome`](crate::Tenant::outcome) returns
+    /// its outcome.
     ///
     /// # Example
     /// ```

@@ -97,7 +97,7 @@ impl fmt::Display for Mistake {
 }
 
 codes! {
-    /// Which rule the content of a store breaks.
+    /// The rule that the content of a store breaks.
     ///
     /// # Example
     /// ```

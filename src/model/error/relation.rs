@@ -30,8 +30,8 @@ codes! {
     }
 }
 
-/// A relation that exists with another window, that does not exist between two entities that do, or that only a directory
-/// may remove.
+/// The relation of an error. It exists with another window, it does not exist although both of its entities do, or only a
+/// directory may remove it.
 ///
 /// The other end is [`Error::entity`](crate::Error::entity) and [`Error::name`](crate::Error::name): the group of a
 /// membership, the role of an assignment, the parent of a parent link.

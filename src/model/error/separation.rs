@@ -68,7 +68,7 @@ pub struct SeparationViolation {
 pub struct HeldRole {
     /// The slug of the role.
     pub role: String,
-    /// The path as a text, for people to read.
+    /// The path by which the user has the role, as text.
     pub path: String,
 }
 

@@ -83,8 +83,8 @@ impl GroupEdit<'_> {
     /// Makes the user a member during this window at least: adds the membership, or makes its window longer. It never
     /// makes a window shorter, so a permanent membership stays permanent.
     ///
-    /// A membership that has ended gets this window. If there is a gap between the two windows, one window cannot contain
-    /// both: then it is an error.
+    /// A membership that has ended gets this window. A gap between the two windows is an error, because one window cannot
+    /// contain both.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -125,7 +125,7 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the membership does not exist;
     /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages the group (R16).
     pub fn extend_member(&self, user: impl AsUser, until: Timestamp) -> Result<&Self> {
@@ -149,14 +149,14 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the user is not a member;
     /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_member_window(&self, user: impl AsUser, window: Window) -> Result<&Self> {
         self.wish_member(&user, Wish::Set(window))
     }
 
-    /// Removes a member. The user loses what came through this group, unless it also comes another way (R2).
+    /// Removes a member. The user loses the permissions of this group, unless it also has them in another way (R2).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -268,7 +268,7 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the assignment does not exist;
     /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past.
     pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
@@ -292,7 +292,7 @@ impl GroupEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned to the group;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the role is not assigned to the group;
     /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;

@@ -97,7 +97,7 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the membership does not exist;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the membership does not exist;
     /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past; [`Managed`](crate::ErrorKind::Managed) if a
     /// directory manages the group (R16).
     pub fn extend_membership(&self, group: impl AsGroup, until: Timestamp) -> Result<&Self> {
@@ -121,7 +121,7 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the user is not a member;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the user is not a member;
     /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended;
     /// [`Managed`](crate::ErrorKind::Managed) if a directory manages the group (R16).
     pub fn set_membership_window(&self, group: impl AsGroup, window: Window) -> Result<&Self> {
@@ -238,7 +238,7 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the assignment does not exist;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the assignment does not exist;
     /// [`Invalid`](crate::ErrorKind::Invalid) if it would end in the past.
     pub fn extend_assignment(&self, role: impl AsRole, until: Timestamp) -> Result<&Self> {
         let role = self.tx.usable_role(&role)?;
@@ -262,7 +262,7 @@ impl UserEdit<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also if the role is not assigned directly;
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when the role is not assigned directly;
     /// [`Invalid`](crate::ErrorKind::Invalid) if the window has ended.
     pub fn set_assignment_window(&self, role: impl AsRole, window: Window) -> Result<&Self> {
         let role = self.tx.find_role(&role)?;

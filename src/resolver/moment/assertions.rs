@@ -38,9 +38,9 @@ pub struct StoredAssertion {
     pub slug: Slug,
     /// The description, which may be empty.
     pub description: Description,
-    /// Whether a commit after which it fails is refused.
+    /// Whether a commit that would break the assertion is refused.
     pub binding: bool,
-    /// What is expected, with users by key, and groups, roles and the permission by slug.
+    /// The expectation, with users by key, and groups, roles and the permission by slug.
     pub expected: Assertion,
 }
 

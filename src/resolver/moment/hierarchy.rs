@@ -334,7 +334,7 @@ fn parents(state: &State, group: u32, when: &When<'_>) -> std::vec::IntoIter<u32
 }
 
 /// The paths from groups without parents down to a group, and whether there are more. Depth first, without recursion.
-/// There are no cycles (R7), so every way up ends at a group without parents, and no step is useless.
+/// Groups form no cycles (R7), so every way up ends at a group without parents, and no step is useless.
 fn paths_above(state: &State, bottom: u32, when: &When<'_>) -> (Vec<Vec<u32>>, bool) {
     let (mut paths, mut steps): (Vec<Vec<u32>>, usize) = (Vec::new(), 0);
     let mut way_up = vec![(bottom, parents(state, bottom, when))];

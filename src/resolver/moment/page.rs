@@ -189,8 +189,8 @@ pub(crate) fn of_table<'a, R: Row>(
 
 /// The part of a set that a page asks for, in the order of names.
 ///
-/// From a small set, its smallest names are selected; for a large one, the table is scanned in order. The switch is
-/// where both cost the same, so a page is cheap for a large set and for a sparse one.
+/// The smallest names of a small set are selected. The table of a large set is scanned in order. The switch is where both
+/// cost the same, so a page is cheap for a large set and for a sparse one.
 pub(crate) fn of_set<R: Row>(table: &Table<R>, set: &Bits, page: &PageRequest, finds: impl Fn(&R) -> bool) -> Vec<u32> {
     let wanted = page.limit.saturating_add(1);
     let size = set.len();

@@ -36,9 +36,9 @@ const MOST_EDGES: usize = 256;
 /// | `valid_until` | the instant from which another document is needed, or `null` |
 /// | `permissions` | slugs in bytewise order; patterns are resolved |
 ///
-/// A document is *old* if the tenant has a newer position, and *expired* from `valid_until` on. A front end compares positions
-/// like this: another `tenant_id` is another tenant; a lower `revision` is older; the same `revision` with another `commit` is
-/// from before a backup was restored.
+/// A document is *old* if the tenant has a newer position, and *expired* from `valid_until` on. A front end compares
+/// positions like this. Another `tenant_id` is another tenant. A lower `revision` is older. The same `revision` with another
+/// `commit` is from before a backup was restored.
 ///
 /// ```
 /// use rolecall::blocking::Authorizer;

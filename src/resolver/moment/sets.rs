@@ -473,8 +473,8 @@ impl UserSet {
     /// ```
     ///
     /// # Complexity
-    /// For a page of k from a set of n among N users: O(n log k) where n² < k·N, else O(k·N / n) on average; so at most
-    /// about √(k·N) steps. With a search text, O(n) more.
+    /// For a page of k from a set of n among N users: O(n log k) where n² < k·N, otherwise O(k·N / n) on average. That is at
+    /// most about √(k·N) steps. With a search text, O(n) more.
     pub fn page(&self, page: &PageRequest) -> Page<UserRecord> {
         let users = &self.snapshot.0.state.users;
         let record = |n: u32| users.row(n).map(|row| row.record.clone());

@@ -29,9 +29,9 @@ impl Moment<'_> {
     /// ```
     ///
     /// # Complexity
-    /// O(relations that may lead there, times the windows that combine on them). If more than 100,000 windows combine,
-    /// the work ends, and the instant is the next beginning or end of any of them: the answer does not change before, but
-    /// may be the same afterwards. [`Moment::access_windows`] says whether that is so.
+    /// O(relations that may lead there, times the windows that combine on them). If more than 100,000 windows combine, the
+    /// work ends, and the instant is the next beginning or end of any of them. The answer does not change before, but may be
+    /// the same afterwards. [`Moment::access_windows`] says whether that is so.
     pub fn valid_until(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Timestamp> {
         match self.access(user, permission)? {
             Access::Never => None,

@@ -50,7 +50,8 @@ impl Given {
 /// Everything that a role or group gives at any instant, beside what it gives at every one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ever {
-    /// No more: there is no window on the way. Nearly always, so a copy of a page of rows counts one reference for each.
+    /// No more, because no relation on the way has a window. This is nearly always so, and a copy of a page of rows then
+    /// counts one reference for each.
     Same,
     /// INVARIANT: not equal to what it gives at every instant.
     More(Given),

@@ -1,10 +1,10 @@
 //! The summaries of all users, by number: what a check reads of a user.
 //!
-//! The summary of a user is a *row* of 16-bit words: two for what it is, then the columns of what it holds, those within
-//! windows first, padded with column 0, which has no permissions. The rows of 32 users are in one allocation, all of the
-//! same length, and the windows of these users come after them. So a check finds a row without an offset, knows its length
-//! before it has read it, and reads windows from a place nearby. Usual rows have eight words: two cache lines for eight
-//! users.
+//! The summary of a user is a *row* of 16-bit words. Two words say what it is. Then come the columns of the sources that the
+//! user holds, those within windows first. Column 0, which has no permissions, pads the row. The rows of 32 users are in one
+//! allocation, all of the same length, and the windows of these users come after them. So a check finds a row without an
+//! offset, knows its length before it has read it, and reads windows from a place nearby. Usual rows have eight words: two
+//! cache lines for eight users.
 //!
 //! A row of its own allocation for each user with many groups, or with a window, cost a check two more cache misses: it took
 //! twice as long. Next: `indexed_user.rs`, a copy of short rows where the hash of an id leads.
@@ -59,12 +59,12 @@ struct Leaf {
 /// What a user may hold (I11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum UserSummary {
-    /// There is no such user.
+    /// The user does not exist.
     #[default]
     Absent,
     /// Nothing is active.
     Suspended,
-    /// What does not fit: more than 126 sources, or columns beyond 16 bits.
+    /// A user that does not fit: more than 126 sources, or columns beyond 16 bits.
     Wide,
     Held(Held),
 }
@@ -80,7 +80,7 @@ pub(crate) struct Held {
 /// A summary as a check reads it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Summary<'a> {
-    /// Nothing is active, or there is no such user.
+    /// Nothing is active, or the user does not exist.
     Nothing,
     /// Only the user's own row knows what it holds.
     Wide,

@@ -38,7 +38,7 @@ pub(super) fn narrowed_explanation_agrees(
     }
 }
 
-/// A session is refused exactly if it activates more roles of a set than allowed. What is included counts (R15).
+/// A session is refused exactly if it activates more roles of a set than allowed. Included roles count (R15).
 pub(super) fn separated_rightly(
     moment: &crate::Moment<'_>,
     active: &BTreeSet<RoleId>,

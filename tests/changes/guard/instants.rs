@@ -23,7 +23,7 @@ fn r13_a_rebased_plan_is_judged_on_the_newest_state() {
     acme.update(|tx| tx.group("team")?.assign("payer")?.done()).unwrap();
     let error = acme.rebase(&plan).unwrap_err();
     assert_eq!((error.kind(), error.missing_rights()[0].right.as_str()), (ErrorKind::Escalation, "billing:pay"));
-    // Nobody stays nobody, also if somebody gets that name.
+    // Nobody stays nobody, even if somebody gets that name.
     let ((), plan) = acme.plan(|tx| tx.set_guard("zed").create_user("yan")?.done()).unwrap();
     acme.update(|tx| tx.create_user("zed")?.assign("admin")?.done()).unwrap();
     acme.commit(acme.rebase(&plan).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What a follower sees and when, what it costs, and when it ends.
+//! Followers: when they see a change, what they cost, and when they end.
 
 use super::*;
 

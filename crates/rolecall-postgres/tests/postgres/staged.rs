@@ -157,7 +157,7 @@ impl Application {
         self.admin.query_one(&sql, &[]).await.unwrap().get(0)
     }
 
-    /// Whether the group is there, for this process, for another one, and in a load.
+    /// Whether the group exists: in this process, in another one, and in a load.
     async fn has_group(&self) -> bool {
         self.elsewhere.refresh().await.unwrap();
         let loaded = Authorizer::builder().store(self.store.clone()).build().tenant("acme").await.unwrap();

@@ -12,7 +12,7 @@ use tokio_postgres::{Config, NoTls};
 
 use crate::server;
 
-/// The server itself, also if the tests go through a pooler.
+/// The server itself, even if the tests go through a pooler.
 pub(crate) fn direct() -> Config {
     std::env::var("ROLECALL_POSTGRES_DIRECT").map_or_else(|_| server::config(), |url| url.parse().expect("a URL"))
 }

@@ -52,9 +52,9 @@ pub struct CommitEntry {
     /// Why it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    /// What it changed, at most 50 changes.
+    /// The changes, at most 50.
     changes: Vec<ChangeEntry>,
-    /// How many changes there are.
+    /// The number of all changes.
     total: usize,
 }
 

@@ -26,7 +26,7 @@ pub(super) fn router() -> OpenApiRouter<PortalState> {
 pub struct OperationView {
     /// The id.
     id: String,
-    /// What it does, for people.
+    /// The description, for people to read.
     #[schema(example = "Deleting the group Staff")]
     title: String,
     /// The path to ask for it again.

@@ -1,8 +1,8 @@
 //! Permissions of one resource, `TYPE:ID:ACTION`, and what changes with them.
 //!
-//! While `record:record-1:write` is registered, it decides about that record, and `record:write` does not. So to delete it, or to
-//! give it another slug, gives access to all who hold `record:write`, and no guard of a transaction sees that: no role and no
-//! group changes. To create it takes access from them.
+//! While `record:record-1:write` is registered, it decides about that record, and `record:write` does not. So a deletion or
+//! a new slug gives access to all users who hold `record:write`. No guard of a transaction sees that, because no role and no
+//! group changes. Its creation takes access from them.
 //!
 //! The same holds for `record:write`, because it could be ended first and be created again afterwards.
 

@@ -120,7 +120,8 @@ impl Place {
     /// Does this on a thread of its own, when there is a turn. `None` if it has panicked, or the runtime has stopped it.
     pub(crate) async fn alone<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let of_tenant = self.places.turn_of(self.owner.tenant());
-        // Nobody closes the semaphores. The turn of the tenant is the first: whoever waits for it takes no turn from others.
+        // Nobody closes the semaphores. The turn of the tenant comes first, so a deletion that waits for it takes no turn
+        // from others.
         let _of_tenant = of_tenant.acquire().await;
         let _turn = self.places.0.turns.acquire().await;
         let runtime = Handle::current();

@@ -68,7 +68,7 @@ fn settings_page(
             (danger_form(&own, &role_fields(moment, role, "delete"), "Delete the role",
                 "Everybody who has it loses what it gives, unless something else gives it, too.", "Delete role"))
         } @else {
-            @if role.origin == Origin::Catalog { div.locked { strong { "The application defines this role." } " It can only be changed there. Who has it can be changed here." } }
+            @if role.origin == Origin::Catalog { div.locked { strong { "The application defines this role." } " It can only be changed there. Its holders can be changed here." } }
             (grants(frame, moment, role))
         }
     };

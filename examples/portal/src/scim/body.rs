@@ -18,8 +18,8 @@ pub(crate) type Attributes = Map<String, Value>;
 
 /// The body of a request: a JSON object.
 ///
-/// 400 if it is not one, if a name is in it twice, or if it is nested too deeply; 413 if it is too large; 415 if it says
-/// that it is something else.
+/// 400 if it is not a JSON object, has a name twice, or is nested too deeply. 413 if it is too large. 415 if its content
+/// type is another one.
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) Attributes);
 

@@ -44,8 +44,8 @@ fn name_from_parts(body: &Attributes) -> Option<String> {
     part("formatted").map(str::to_owned).or(Some(both)).filter(|name| !name.is_empty())
 }
 
-/// The attributes of a body. An attribute that the body lacks keeps its value, also in PUT: Okta leaves out what it does not
-/// manage, and a suspended user is not to become active because a body does not mention it.
+/// The attributes of a body. An attribute that the body lacks keeps its value, even in PUT, because Okta leaves out the
+/// attributes that it does not manage. A suspended user must not become active because a body does not mention it.
 fn edits(mut body: Attributes) -> Result<Vec<Edit>, ScimError> {
     super::check_schema(&body, ResourceKind::User)?;
     let mut edits = vec![user_name(body.remove("username").unwrap_or_default())?];

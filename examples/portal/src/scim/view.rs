@@ -167,9 +167,9 @@ impl View<'_> {
         format!("W/{}", tag_of(&(user.id.to_string(), attributes, groups)))
     }
 
-    /// The version of a group: a hash of its attributes and members, or the tenant's revision if it has many, because a list
-    /// has the version of each group in it. The revision changes with every commit, so a client that compares versions may
-    /// have to read a large group again although nobody has changed it.
+    /// The version of a group: a hash of its attributes and members. A group with many members has the tenant's revision
+    /// instead, because a list contains the version of each group. The revision changes with every commit, so a client that
+    /// compares versions may have to read a large group again although nobody has changed it.
     pub(crate) fn group_version(&self, group: &GroupRecord) -> String {
         const MOST_HASHED: usize = 1_000;
         if self.related(group.id) > MOST_HASHED {

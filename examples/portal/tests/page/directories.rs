@@ -12,7 +12,7 @@ async fn a_user_and_a_group_are_handed_over_and_released_after_a_preview() {
     for own in [portal.group("finance"), format!("{BASE}/users/{}", portal.user("bob@acme.com"))] {
         let (page, settings) = (format!("{own}/directory"), format!("{own}/settings"));
         assert!(admin.page(&settings).await.contains("Hand over to a directory"));
-        // What was entered stays beside its mistake.
+        // The form keeps its fields beside the mistake.
         let wrong = admin.change(&page, &page, &[("do", "hand-over"), ("directory", ""), ("external-id", "7")]).await;
         assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(wrong.body.contains("id=\"directory-error\"") && wrong.body.contains("value=\"7\""), "{}", wrong.body);

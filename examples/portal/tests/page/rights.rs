@@ -111,7 +111,7 @@ async fn a_preview_counts_users_for_those_who_may_not_ask_who_may_do_what() {
     give(&portal, Permission::UsersRead).await;
     let listed = erin.change(&group, &group, &form).await;
     assert!(listed.body.contains("posts:read") && listed.body.contains("zoe@acme.com"), "{}", listed.body);
-    // What was counted can be saved by somebody who still may only count.
+    // A user who may only see the count can save the change.
     portal.acme.update(|tx| tx.role("erins")?.revoke(Permission::UsersRead)?.done()).await.unwrap();
     let saved = erin.confirm(&group, &counted.body).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);

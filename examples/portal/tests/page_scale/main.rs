@@ -177,7 +177,7 @@ impl Times {
 
 const DOCUMENT: &str = "document";
 
-/// Forms of changes for one user and for all: what is changed, the page, and the fields.
+/// Forms of changes for one user and for all: the change, the page, and the fields.
 fn forms(large: &Tenant) -> Vec<(&'static str, String, String)> {
     let now = large.now();
     let id_of = |slug: &str| now.group(slug).unwrap().id;

@@ -1,4 +1,4 @@
-//! Deletions that take longer than their answer: what is answered, who asks for the outcome, and what it is.
+//! Deletions that take longer than their answer: the answer, the users who may ask for the outcome, and the outcome.
 
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;

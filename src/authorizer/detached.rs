@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_ends_after_the_caller_is_gone_and_its_result_is_dropped() {
+    fn the_work_ends_after_the_caller_is_dropped_and_its_result_is_dropped() {
         struct Counted(Arc<AtomicUsize>);
         impl Drop for Counted {
             fn drop(&mut self) {

@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn f5_what_ensuring_does_to_each_present_window() {
+    fn f5_ensuring_widens_each_kind_of_present_window() {
         let now = at(50);
         let during = |from, until| Window::between(at(from), at(until)).unwrap();
         let ended = |window| Err(Refusal::Ended(window));

@@ -131,7 +131,7 @@ fn small_enums_display_as_in_json() {
 }
 
 #[test]
-fn what_an_authorizer_says_of_itself_is_serialised() {
+fn outcomes_metrics_and_lag_are_serialised() {
     let outcomes = [Outcome::Committed(Revision::new(5)), Outcome::Aborted, Outcome::InDoubt, Outcome::Unknown];
     let json = serde_json::to_string(&outcomes).unwrap();
     assert_eq!(json, r#"[{"committed":5},"aborted","in_doubt","unknown"]"#);

@@ -170,7 +170,7 @@ fn r6_not_found_names_the_entity_and_suggestions() {
 }
 
 #[test]
-fn suggestions_for_a_user_do_not_stand_in_the_text_or_in_the_data() {
+fn suggestions_for_a_user_are_neither_in_the_text_nor_in_the_data() {
     let acme = acme();
     let error = acme.update(|tx| tx.user("alcie")?.suspend()?.done()).unwrap_err();
     assert_eq!(error.suggestions(), ["alice"]);

@@ -514,7 +514,7 @@ fn f26_slugs_under_a_newly_reserved_prefix_keep_working_and_are_listed() {
 /// Nobody has a permission whose slug is in conflict or that the catalog has dropped. The answer to a question about it
 /// states that reason, and so does every value derived from the answer.
 #[test]
-fn f26_who_can_says_that_a_slug_is_in_conflict() {
+fn f26_who_can_reports_a_slug_in_conflict() {
     let store = MemoryStore::default();
     populate(&first(&store));
     let old = release(&store, &Definition::default()).tenant("acme").unwrap();

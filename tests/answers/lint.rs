@@ -57,7 +57,7 @@ fn the_only_permission_is_not_everything() {
 
 /// What a pattern may match later counts, and of two that say the same one stays.
 #[test]
-fn what_covers_something_today_and_later_makes_it_redundant() {
+fn a_grant_is_redundant_if_another_one_covers_it_now_and_later() {
     let by_pattern = acme(|tx| {
         ["a:read", "b:read"].into_iter().try_for_each(|slug| tx.create_permission(slug)?.done())?;
         tx.create_role("inner")?.grant("a*")?;
@@ -102,7 +102,7 @@ fn roles_and_groups_of_a_tenant_without_users_are_not_called_unused() {
 }
 
 #[test]
-fn what_has_ended_fills_no_group_and_uses_no_role() {
+fn expired_relations_do_not_count_as_members_or_users() {
     let soon = Window::until(Timestamp::from_secs(4_000_000_000).unwrap());
     let acme = acme(|tx| {
         tx.create_role("reader")?;
@@ -200,7 +200,7 @@ fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
 
 /// An administrator of the tenant cannot mend the catalog.
 #[test]
-fn only_what_the_tenant_has_itself_is_judged() {
+fn only_the_tenants_own_entries_are_judged() {
     let permissions = &["a:read", "b:read"].map(PermissionDef::new);
     let roles = &[
         RoleDef { grants: &["a:read", "a:*", "z:*"], name: Some("Viewer\u{a0}"), ..RoleDef::new("viewer") },
@@ -229,7 +229,7 @@ fn only_what_the_tenant_has_itself_is_judged() {
 }
 
 #[test]
-fn what_was_removed_from_the_catalog_is_not_called_covered_and_its_relations_end() {
+fn a_removed_catalog_entry_is_not_reported_as_covered_but_its_expired_relations_are() {
     let store = MemoryStore::default();
     let soon = Window::until(Timestamp::from_secs(4_000_000_000).unwrap());
     let permissions = &[PermissionDef::new("fax:send")];

@@ -378,7 +378,7 @@ fn a_permission_in_conflict_is_not_given_by_a_role_of_the_catalog() {
 /// A conflict, a reserved slug, an assertion that fails and an excess that are there already are nothing that a catalog
 /// changes.
 #[test]
-fn what_a_release_has_broken_already_is_not_found_again() {
+fn a_problem_that_a_release_found_already_is_not_reported_again() {
     let store = MemoryStore::default();
     let release = |n: u8| {
         let all = ["posts:read", "mail:send", "bills:pay"].map(permission);

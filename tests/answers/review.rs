@@ -306,7 +306,7 @@ fn a_page_of_a_report_continues_after_a_user() {
 }
 
 #[test]
-fn what_begins_and_ends_is_found_by_user_group_and_role() {
+fn window_changes_are_found_by_user_group_and_role() {
     let acme = empty();
     acme.update(|tx| {
         tx.create_role("reader")?;

@@ -113,7 +113,7 @@ fn release(store: &MemoryStore, is_second: bool) -> Authorizer {
 
 /// No plan makes a binding assertion fail, but a release of the catalog can.
 #[test]
-fn what_a_release_breaks_is_tolerated_and_does_not_grow() {
+fn a_violation_by_a_release_is_tolerated_but_must_not_grow() {
     let (store, may, june) = (MemoryStore::default(), at("2027-05-01T00:00:00Z"), at("2027-06-01T00:00:00Z"));
     let acme = release(&store, false).create_tenant("acme", "Acme").unwrap();
     let apart = Assertion::separate(["approver", "auditor", "clerk"]);
@@ -196,7 +196,7 @@ fn it_holds_at_every_instant_from_the_commit_on() {
 }
 
 #[test]
-fn what_failed_before_is_tolerated_and_must_not_grow() {
+fn a_violation_from_before_the_binding_is_tolerated_but_must_not_grow() {
     let acme = tenant();
     // Not binding: nothing is refused.
     acme.update(|tx| {

@@ -254,7 +254,7 @@ fn f31_entries_removed_from_the_catalog_have_their_last_names() {
 
 /// A commit of the history, and snapshots that have nothing to do with it.
 #[test]
-fn f31_what_no_snapshot_names_is_shown_by_its_id() {
+fn f31_an_entity_without_a_known_name_is_shown_by_its_id() {
     let snapshot = acme().snapshot();
     let shown = |record: Record| {
         let changes = [Change::added(record.clone()), Change::removed(record)];

@@ -129,7 +129,7 @@ const FREE: &[(&str, Call)] = &[
 ];
 
 #[test]
-fn r16_only_the_directory_changes_what_it_manages_by_every_door() {
+fn r16_every_call_lets_only_the_directory_change_its_users_and_groups() {
     for (what, call) in DOORS {
         let acme = acme();
         for others in [None, Some("entra"), Some("Okta")] {
@@ -173,7 +173,7 @@ fn r16_roles_and_local_groups_stay_free() {
 
 /// R11 also holds for managed users and groups.
 #[test]
-fn r16_what_is_done_already_is_no_change_and_no_error() {
+fn r16_a_repeated_change_has_no_effect_and_is_not_an_error() {
     let done = acme().update(|tx| {
         tx.user("alice")?.activate()?.join("eng")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?;
         tx.group("eng")?
@@ -367,7 +367,7 @@ fn managed_users_and_groups_are_created_once_and_never_taken_from_others() {
 }
 
 #[test]
-fn f06_two_sources_of_one_membership_do_not_take_from_each_other() {
+fn f6_two_sources_of_one_membership_do_not_take_from_each_other() {
     let acme = acme();
     acme.update(|tx| {
         tx.create_group("vpn")?.assign("reader")?;

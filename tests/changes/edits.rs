@@ -126,7 +126,7 @@ fn f5_ensuring_covers_both_windows_unless_there_is_a_gap() {
 }
 
 #[test]
-fn f5_ensuring_a_window_that_has_ended_is_an_error_also_if_it_overlaps() {
+fn f5_ensuring_an_expired_window_is_an_error_even_if_it_overlaps() {
     each(|calls, acme, _| {
         acme.update(|tx| (calls.add)(tx, during(45, 60))).unwrap();
         let error = acme.update(|tx| (calls.ensure)(tx, during(40, 48))).unwrap_err();
@@ -168,7 +168,7 @@ fn f5_extending_only_lengthens() {
 }
 
 #[test]
-fn f5_what_has_ended_is_added_again() {
+fn f5_an_expired_relation_is_added_again() {
     each(|calls, acme, clock| {
         for put in [calls.add, calls.ensure] {
             let now = acme.now().instant().as_micros() / 1_000_000;
@@ -284,7 +284,7 @@ fn f6_a_list_of_many_members_changes_only_those_that_differ() {
 }
 
 #[test]
-fn f28_a_chain_of_calls_ends_a_closure() {
+fn f28_a_chain_of_calls_can_end_a_closure() {
     let (acme, _) = acme();
     acme.update(|tx| tx.user("u")?.join("g")?.assign("r")?.done()).unwrap();
     acme.update(|tx| tx.group("g")?.add_parent("p")?.done()).unwrap();

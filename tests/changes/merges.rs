@@ -108,7 +108,7 @@ fn f24_no_window_gets_shorter_by_a_merge() {
 }
 
 #[test]
-fn f24_everything_moves_and_the_first_user_is_gone() {
+fn f24_every_relation_moves_and_the_first_user_is_deleted() {
     let (acme, _) = acme();
     acme.update(|tx| {
         tx.user("from")?.join("g")?.join_during("h", during(60, 70))?.assign("s")?;
@@ -211,7 +211,7 @@ fn f24_a_user_is_not_merged_into_itself_and_both_must_exist() {
 }
 
 #[test]
-fn f24_what_a_directory_manages_is_merged_by_the_directory_alone() {
+fn f24_only_its_directory_merges_a_managed_user() {
     let prepare: [(&str, Prepare); 3] = [
         ("the first user", |tx| {
             tx.user("from")?.set_managed_by(Some("okta"))?.set_external_id(Some("00u1"))?.join("h")?.done()

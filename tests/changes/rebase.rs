@@ -164,7 +164,7 @@ fn r3_a_late_plan_that_ends_access_ends_it() {
 
 /// Two processes with two catalogs. The plan is of the process with the old one.
 #[test]
-fn f27_what_has_moved_to_the_catalog_is_refused() {
+fn f27_a_rebase_onto_an_entry_that_moved_to_the_catalog_is_refused() {
     let (permissions, roles) = (&[PermissionDef::new("billing:read")], &[RoleDef::new("auditor")]);
     let catalog = Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap();
     let store = MemoryStore::default();

@@ -156,7 +156,7 @@ fn a_refusal_says_who_and_by_which_paths() {
 }
 
 #[test]
-fn windows_that_do_not_meet_break_nothing() {
+fn windows_that_do_not_overlap_break_no_separation() {
     let acme = acme();
     acme.update(|tx| tx.user("alice")?.assign_during("clerk", between(1, 3))?.done()).unwrap();
     acme.update(|tx| tx.user("alice")?.assign_during("approver", between(3, 5))?.done()).unwrap();

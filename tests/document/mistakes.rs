@@ -216,7 +216,7 @@ fn a_duplicate_in_a_list_is_a_mistake() {
 }
 
 #[test]
-fn r10_external_ids_and_managers_are_told_where_they_stand() {
+fn r10_mistakes_in_external_ids_and_managers_have_their_pointer() {
     const BOUNDS: &str = "expected 1 to 255 bytes without control characters";
     judge(
         &Catalog::empty(),

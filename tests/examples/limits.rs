@@ -45,7 +45,7 @@ const BROKEN: &str = r#"{
 }"#;
 
 #[test]
-fn everything_that_breaks_a_document_is_listed_with_its_path() {
+fn every_mistake_in_a_document_is_listed_with_its_path() {
     let folder = Folder::new();
     let document = folder.write("acme.json", BROKEN);
     let expected = [

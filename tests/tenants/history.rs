@@ -117,7 +117,7 @@ fn a_past_state_is_found_by_its_instant() {
 }
 
 #[test]
-fn what_the_history_does_not_keep_is_an_error() {
+fn a_revision_that_the_history_does_not_keep_is_an_error() {
     let store = MemoryStore::with_history(2);
     let acme = acme(store.clone(), &clock());
     for number in 0..5 {

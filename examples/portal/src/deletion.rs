@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_of_what_may_not_be_deleted_has_the_error_of_the_deletion() -> Result<()> {
+    fn a_preview_of_a_forbidden_deletion_has_the_error_of_the_deletion() -> Result<()> {
         let tenant = organisation(7)?;
         tenant.update(|tx| {
             for slug in ["payer", "approver", "author", "reviewer"] {

@@ -318,7 +318,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_finished_soon_is_answered_at_once() {
+    async fn a_deletion_that_finishes_soon_is_answered_at_once() {
         let operations = Operations::default();
         let progress = operations.run(deletion(1), async { StatusCode::OK.into_response() });
         let Progress::Finished(answer) = progress.await else { panic!("it is finished") };

@@ -114,7 +114,7 @@ fn readers_see_whole_snapshots_and_never_go_back() {
 /// The promise of `update`: it publishes before it returns. A thread that knows that it returned sees the change. So
 /// does a thread that hears of it from one that saw the change.
 #[test]
-fn what_one_thread_has_seen_no_thread_that_hears_of_it_misses() {
+fn a_thread_that_learns_of_a_commit_from_another_thread_sees_it() {
     let snapshots = Arc::new(Snapshots::new());
     every_order(5, move || {
         let current = snapshots.cell();

@@ -131,7 +131,7 @@ fn each_rule_of_the_lint_finds_its_case_and_no_other() {
 }
 
 #[test]
-fn what_has_ended_is_found() {
+fn expired_memberships_assignments_and_parent_links_are_found() {
     let clock = Arc::new(ManualClock::new(at(50)));
     let acme = Authorizer::builder().clock(Arc::clone(&clock)).build().create_tenant("acme", "Acme").unwrap();
     let soon = Window::until(at(60));
@@ -161,7 +161,7 @@ fn what_has_ended_is_found() {
 }
 
 #[test]
-fn what_the_catalog_has_removed_or_taken_is_found() {
+fn references_to_removed_catalog_entries_and_slugs_in_conflict_are_found() {
     let store = MemoryStore::default();
     let open = |permissions: &[PermissionDef<'static>], roles: &[RoleDef<'static>]| {
         let catalog = Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap();

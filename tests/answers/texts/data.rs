@@ -4,7 +4,7 @@ use super::*;
 
 /// Every listed role and group can be added. A group that the user is already in, from later on, cannot be joined again.
 #[test]
-fn what_would_grant_it_can_be_added() {
+fn every_suggested_role_and_group_can_be_added() {
     let acme = acme();
     acme.update(|tx| {
         tx.group("crew")?.assign("editor")?;

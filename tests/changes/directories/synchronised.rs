@@ -43,7 +43,7 @@ fn leave(company: &mut Directory, ids: &[&str]) {
 }
 
 #[test]
-fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
+fn f6_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
     let (acme, mut company) = staffed();
     assert!(acme.check("p003@acme.com", "writer") && acme.check("p003@acme.com", "reader"));
     assert!(synchronise_with(&acme, &company).unwrap().is_empty(), "the same list changes nothing");
@@ -103,7 +103,7 @@ fn f06_a_directory_is_followed_through_joiners_leavers_movers_and_renames() {
 }
 
 #[test]
-fn f06_a_list_without_the_links_between_departments_is_refused() {
+fn f6_a_list_without_the_links_between_departments_is_refused() {
     let (acme, mut company) = staffed();
     let revision = acme.revision();
     for department in &mut company.departments {
@@ -152,7 +152,7 @@ fn an_address_of_a_leaver_never_gives_away_its_roles() {
 }
 
 #[test]
-fn f06_an_incomplete_or_contradictory_list_changes_nothing() {
+fn f6_an_incomplete_or_contradictory_list_changes_nothing() {
     type Damage = fn(&mut Directory);
     let cases: &[(&str, Damage)] = &[
         ("refused: the directory lists nobody", |company| *company = Directory::default()),
@@ -212,7 +212,7 @@ fn f10_no_name_of_a_directory_can_forge_a_line() {
 
 /// Another process commits between each plan and its commit. The recipe gives up, and has changed nothing.
 #[test]
-fn f04_a_directory_beside_a_process_that_commits_all_the_time_ends() {
+fn f4_a_synchronisation_beside_a_busy_process_ends() {
     struct Busy(Tenant, AtomicUsize);
     impl Clock for Busy {
         fn now(&self) -> Timestamp {

@@ -55,7 +55,7 @@ fn r13_only_what_is_held_at_each_instant_is_passed_on() {
 }
 
 #[test]
-fn a18_what_has_ended_for_the_actor_is_not_held() {
+fn a18_expired_rights_of_the_actor_do_not_count() {
     let clock = Arc::new(ManualClock::new(at(50)));
     let acme = acme_by(Arc::clone(&clock));
     let give = || guarded(&acme, "temp", |tx| tx.user("bob")?.assign_during("payer", until(100))?.done());

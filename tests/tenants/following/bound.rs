@@ -160,7 +160,7 @@ fn without_a_follower_every_call_that_asks_the_store_confirms() {
 }
 
 #[test]
-fn a_state_that_was_never_confirmed_again_is_denied_although_the_authorizer_is_gone() {
+fn a_state_that_was_never_confirmed_again_is_denied_after_the_authorizer_is_dropped() {
     let (world, store) = (World::default(), MemoryStore::default());
     let (process, acme) = bounded(&world, &store);
     process.follow(&world, false);

@@ -379,7 +379,7 @@ fn check_answers(truth: &Truth, told: &[Vec<Line>]) -> Vec<Duration> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a minute: run by .ci/postgres"]
-async fn four_processes_write_the_same_tenants_and_are_told_the_truth() {
+async fn four_processes_that_write_the_same_tenants_get_true_outcomes() {
     let store = server::store().await;
     let authorizer = Authorizer::builder().store(store.clone()).build();
     let mut before = Vec::new();

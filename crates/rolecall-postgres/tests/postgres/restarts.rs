@@ -58,7 +58,7 @@ async fn write(tenant: Tenant, name: u32, stop: Arc<AtomicBool>) -> Told {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "stops the server: run by .ci/postgres"]
-async fn applications_survive_restarts_of_the_server_and_were_told_the_truth() {
+async fn applications_survive_restarts_of_the_server_and_get_true_outcomes() {
     let direct = server::store().await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut writers = Vec::new();

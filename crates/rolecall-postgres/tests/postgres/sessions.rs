@@ -60,7 +60,7 @@ async fn a_connection_whose_call_was_dropped_never_answers_another_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lock_that_is_not_free_in_time_is_no_doubt() {
+async fn a_lock_timeout_leaves_no_commit_in_doubt() {
     let direct = server::store().await;
     let at = create(&direct, "acme").await;
     let holder = lock(&direct).await;
@@ -80,7 +80,7 @@ async fn a_lock_that_is_not_free_in_time_is_no_doubt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_without_a_free_connection_says_so() {
+async fn a_pool_without_a_free_connection_returns_an_error() {
     let direct = server::store().await;
     let at = create(&direct, "acme").await;
     let store = with_options(&direct, "", 1, Duration::from_millis(200));
@@ -104,7 +104,7 @@ async fn a_pool_without_a_free_connection_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_read_only_session_is_told_apart() {
+async fn a_read_only_default_of_the_session_is_overridden() {
     let direct = server::store().await;
     let at = create(&direct, "acme").await;
     // A commit asks for a transaction that writes, so a default is overridden. A standby refuses it.

@@ -117,7 +117,7 @@ async fn a_user_who_signs_in_often_ends_only_the_own_oldest_session() {
 }
 
 #[tokio::test]
-async fn what_another_site_sends_is_refused() {
+async fn a_request_from_another_site_is_refused() {
     let portal = Portal::new().await;
     let admin = portal.administrator().await;
     for path in
@@ -197,7 +197,7 @@ async fn lists_have_pages() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_a_page_with_404() {
+async fn an_unknown_path_or_id_returns_a_page_with_404() {
     let portal = Portal::new().await;
     let admin = portal.administrator().await;
     let nobody = "00000000-0000-4000-8000-000000000000";

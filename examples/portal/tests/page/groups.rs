@@ -120,7 +120,7 @@ async fn a_preview_that_is_out_of_date_is_shown_again() {
 }
 
 #[tokio::test]
-async fn nobody_gives_what_they_lack() {
+async fn a_user_cannot_give_permissions_they_lack() {
     let portal = Portal::new().await;
     portal
         .acme
@@ -285,7 +285,7 @@ async fn a_tree_ends_however_its_groups_are_linked() {
 }
 
 #[tokio::test]
-async fn what_250_users_have_is_deleted_after_a_preview_that_counts_them() {
+async fn deleting_a_group_or_role_of_250_users_shows_a_preview_with_their_number() {
     let portal = Portal::new().await;
     let admin = portal.administrator().await;
     let filled = portal.acme.update(|tx| {

@@ -316,7 +316,7 @@ async fn delete(router: &Router, times: &mut Times, by: &str, path: &str, what: 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs release and a minute; .ci/run calls it by name"]
-async fn deleting_what_everybody_has_is_answered_at_once_and_holds_nobody_up() {
+async fn deleting_the_group_of_everybody_is_answered_at_once_and_delays_nobody() {
     let store = StoreChoice::Memory.open(tokio::runtime::Handle::current()).await.unwrap();
     let large = store.authorizer.create_tenant("large", "Large").await.unwrap();
     let state = PortalState::over(store, "http://localhost");

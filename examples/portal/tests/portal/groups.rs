@@ -42,7 +42,7 @@ async fn a_group_without_a_slug_gets_one_from_its_name() {
 }
 
 #[tokio::test]
-async fn errors_say_what_is_wrong_with_a_group() {
+async fn errors_name_the_mistake_in_a_group() {
     let portal = Portal::start().await;
     portal.group("engineering").await;
     for (body, status, code) in [

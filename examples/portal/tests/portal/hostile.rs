@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::Portal;
 
 #[tokio::test]
-async fn what_is_not_json_or_does_not_fit_is_refused_before_anything_changes() {
+async fn an_invalid_body_is_refused_before_anything_changes() {
     let portal = Portal::start().await;
     let before = portal.acme.revision();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
@@ -99,7 +99,7 @@ async fn ids_of_another_tenant_do_not_exist_here() {
 }
 
 #[tokio::test]
-async fn nobody_gives_what_they_do_not_hold() {
+async fn nobody_gives_rights_that_they_do_not_hold() {
     let portal = Portal::start().await;
     // `lead` manages groups, and holds `posts:*`.
     let body = json!({ "name": "Mine", "slug": "mine" });
@@ -221,7 +221,7 @@ async fn a_mistyped_preview_or_condition_commits_nothing() {
 }
 
 #[tokio::test]
-async fn two_clients_change_one_group_at_once_and_one_of_them_is_told() {
+async fn of_two_concurrent_changes_of_one_group_one_fails_with_412() {
     let portal = Portal::start().await;
     let group = portal.group("staff").await;
     let path = format!("/groups/{group}");

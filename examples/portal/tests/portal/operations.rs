@@ -124,7 +124,7 @@ async fn a_deletion_that_takes_long_goes_on_and_only_its_user_asks_for_the_outco
 }
 
 #[tokio::test]
-async fn what_few_have_is_deleted_before_the_answer_however_long_that_takes() {
+async fn a_deletion_for_few_users_is_answered_only_when_it_has_ended() {
     let (portal, ..) = with_many().await;
     let group = portal.group("few").await;
     let gate = Gate::close(&portal, nothing).await;

@@ -398,7 +398,7 @@ async fn a_directory_sees_and_changes_only_what_it_manages() {
 }
 
 #[tokio::test]
-async fn a23_what_a_directory_manages_is_locked_for_everybody_else() {
+async fn a23_managed_users_and_groups_are_locked_for_everybody_but_their_directory() {
     // A23: a member removed locally came back at the next synchronisation.
     let portal = Portal::start().await;
     let zoe = user(&portal, "zoe").await;
@@ -417,7 +417,7 @@ async fn a23_what_a_directory_manages_is_locked_for_everybody_else() {
 }
 
 #[tokio::test]
-async fn clients_are_told_what_is_offered() {
+async fn the_service_provider_configuration_lists_the_supported_features() {
     let portal = Portal::start().await;
     let config = portal.scim("GET", "/ServiceProviderConfig").send().await.is(200).json();
     assert_eq!((&config["patch"]["supported"], &config["filter"]["maxResults"]), (&true.into(), &200.into()));

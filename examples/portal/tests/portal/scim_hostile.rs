@@ -168,7 +168,7 @@ async fn markup_in_names_stays_text() {
 }
 
 #[tokio::test]
-async fn a_rule_of_the_tenant_is_not_told_to_a_directory() {
+async fn a_directory_does_not_learn_the_rules_of_the_tenant() {
     let portal = Portal::start().await;
     let zoe = user(&portal, "zoe").await;
     let writers = group(&portal, "Writers", &[&zoe]).await;

@@ -69,7 +69,7 @@ fn r9_a_malformed_text_is_refused() {
 }
 
 #[test]
-fn r9_a_slug_that_stands_twice_is_refused() {
+fn r9_a_slug_that_occurs_twice_is_refused() {
     let table = [
         (of_permissions(&[P, P]), "permission `posts:read` already exists"),
         (of_permissions(&[P, PermissionDef { renamed_from: &["posts:read"], ..Q }]), "`posts:read`"),
@@ -108,7 +108,7 @@ fn a_compile_error_names_a_slug_that_is_renamed_to_itself() {
 }
 
 #[test]
-fn r9_what_is_not_there_is_not_granted_or_included() {
+fn r9_unknown_permissions_and_roles_cannot_be_granted_or_included() {
     let table = [
         (
             of_roles(&[RoleDef { grants: &["posts:raed"], ..R }]),

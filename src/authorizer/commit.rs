@@ -17,7 +17,7 @@ use super::detached::{Stopped, detached};
 use super::nested::{Inside, reject_nested};
 use super::pacing::CALLS;
 use super::store_error::store_error;
-use super::telemetry::{Event, Span};
+use super::telemetry::{Span, TenantEvent};
 use super::tenant::{Inner, Outcome, Tenant};
 use super::write_queue::Turn;
 use super::write_state::Pending;
@@ -376,7 +376,7 @@ impl Inner {
             Ok(revision) if revision == plan.next.position.revision => {
                 sent.resolved();
                 let published = self.publish(Arc::clone(&plan.next), News::Changes(&[&plan.changes]));
-                self.record(Event::Committed(revision));
+                self.record(TenantEvent::Committed(revision));
                 let error = |fault: InternalFault| fault.error(COMMITTED).of_commit(plan.envelope.id);
                 published.map(|()| Attempt::Done).map_err(error)
             }
@@ -389,8 +389,8 @@ impl Inner {
                     sent.resolved();
                 }
                 self.record(match outcome {
-                    Outcome::Committed(revision) => Event::Committed(revision),
-                    _ => Event::Conflict(actual),
+                    Outcome::Committed(revision) => TenantEvent::Committed(revision),
+                    _ => TenantEvent::Conflict(actual),
                 });
                 Self::judged(outcome, &pending)
             }
@@ -411,7 +411,7 @@ impl Inner {
                 let error =
                     store_error(error, plan.next.state.tenant.as_ref().map_or("", |tenant| tenant.slug.as_str()));
                 let error = error.of_refused_commit();
-                self.record(Event::CommitFailed(error.kind()));
+                self.record(TenantEvent::CommitFailed(error.kind()));
                 Err(error)
             }
         }

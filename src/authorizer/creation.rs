@@ -8,7 +8,7 @@ use super::creation_queue::{CreationQueue, PendingCreate};
 use super::detached::{Stopped, detached};
 use super::nested::reject_nested;
 use super::store_error::store_error;
-use super::telemetry::{Event, Span};
+use super::telemetry::{Span, TenantEvent};
 use super::tenant::{Inner, Outcome, Tenant};
 use super::{Authorizer, Registry};
 use crate::model::error::{EntityKind, Error, ErrorKind, Result};
@@ -147,7 +147,7 @@ impl Authorizer {
                 let write_state = self.registry.write_state(tenant_id);
                 let inner = Inner::open(Arc::clone(&self.shared), write_state, compiled, asked);
                 self.registry.insert_open(tenant_id, &inner);
-                inner.record(Event::Committed(Revision::FIRST));
+                inner.record(TenantEvent::Committed(Revision::FIRST));
                 Ok(Tenant(inner))
             }
             Err(
@@ -159,13 +159,13 @@ impl Authorizer {
             ) => {
                 creation.set_pending(None);
                 let error = store_error(error, slug.as_str()).of_refused_commit();
-                self.shared.record(tenant_id, Event::CommitFailed(error.kind()));
+                self.shared.record(tenant_id, TenantEvent::CommitFailed(error.kind()));
                 Err(error)
             }
             // In doubt, or an answer that a correct store never gives to the first commit of a new tenant.
             Ok(_) | Err(_) => {
                 drop(turn);
-                self.shared.record(tenant_id, Event::InDoubt(pending.envelope.id));
+                self.shared.record(tenant_id, TenantEvent::InDoubt(pending.envelope.id));
                 match self.find_out(creation, &pending).await {
                     CreationOutcome::Created => {
                         self.open(tenant_id).await.map_err(|error| created_but_not_opened(error, slug, &pending))
@@ -226,7 +226,7 @@ impl Authorizer {
             CreationOutcome::Aborted => Outcome::Aborted,
             CreationOutcome::InDoubt => return outcome,
         };
-        self.shared.record(pending.tenant_id, Event::Resolved(pending.envelope.id, resolved));
+        self.shared.record(pending.tenant_id, TenantEvent::Resolved(pending.envelope.id, resolved));
         creation.set_pending(None);
         outcome
     }

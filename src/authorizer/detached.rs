@@ -63,9 +63,9 @@ mod tests {
 
     /// Keeps the tasks, for the test to run or to drop.
     #[derive(Clone, Default)]
-    struct Held(Arc<Mutex<Vec<BoxFuture>>>);
+    struct HeldTasks(Arc<Mutex<Vec<BoxFuture>>>);
 
-    impl Held {
+    impl HeldTasks {
         fn runtime(&self) -> Arc<dyn Runtime> {
             let tasks = Arc::clone(&self.0);
             Arc::new(move |task| tasks.lock().unwrap().push(task))
@@ -101,7 +101,7 @@ mod tests {
                 self.0.fetch_add(1, Ordering::SeqCst);
             }
         }
-        let (held, dropped) = (Held::default(), Arc::new(AtomicUsize::new(0)));
+        let (held, dropped) = (HeldTasks::default(), Arc::new(AtomicUsize::new(0)));
         for caller_goes_first in [true, false] {
             dropped.store(0, Ordering::SeqCst);
             let (runtime, counted) = (held.runtime(), Counted(Arc::clone(&dropped)));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_task_that_the_runtime_drops_says_whether_it_had_begun() {
-        let held = Held::default();
+        let held = HeldTasks::default();
         let start = || {
             let runtime = held.runtime();
             let mut call = Box::pin(async move { detached(Some(&runtime), std::future::pending::<()>()).await });

@@ -6,7 +6,7 @@ use super::Authorizer;
 use super::detached::detached;
 use super::refresh::{Earlier, Loaded, Unloaded, load};
 use super::store_error::store_error;
-use super::telemetry::{Event, Span};
+use super::telemetry::{Span, TenantEvent};
 use super::tenant::{Inner, Tenant};
 use super::write_queue::Turn;
 use super::write_state::WriteStateRef;
@@ -38,7 +38,7 @@ impl Authorizer {
             return Ok(Tenant(inner));
         }
         let loaded = self.load_tenant(tenant_id).await;
-        let failed = |error: &Error| self.shared.record(tenant_id, Event::OpenFailed(error.kind()));
+        let failed = |error: &Error| self.shared.record(tenant_id, TenantEvent::OpenFailed(error.kind()));
         let inner = loaded.inspect_err(failed)?;
         if write_state.pending().is_some() {
             inner.current.set_availability(Availability::InDoubt);
@@ -47,7 +47,7 @@ impl Authorizer {
         }
         inner.alive()?;
         self.registry.insert_open(tenant_id, &inner);
-        inner.record(Event::Opened(inner.current.guard().position.revision));
+        inner.record(TenantEvent::Opened(inner.current.guard().position.revision));
         if inner.is_in_doubt() {
             inner.resolve_in_a_task();
         }

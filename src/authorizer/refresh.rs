@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::store_error::store_error;
-use super::telemetry::Event;
+use super::telemetry::TenantEvent;
 use super::tenant::Inner;
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::invariants::{Violation, internal_fault, refused};
@@ -69,7 +69,7 @@ impl Inner {
                 let revision = next.position.revision;
                 self.publish(Arc::new(next), News::Changes(&changes)).map_err(|fault| fault.error(NOT_PUBLISHED))?;
                 if !commits.is_empty() {
-                    self.record(Event::Followed(commits.len(), revision));
+                    self.record(TenantEvent::Followed(commits.len(), revision));
                 }
                 Ok(())
             }
@@ -112,7 +112,7 @@ impl Inner {
         }
         let revision = loaded.position.revision;
         self.publish(Arc::from(loaded), News::All).map_err(|fault| fault.error(NOT_PUBLISHED))?;
-        self.record(Event::Reloaded(revision));
+        self.record(TenantEvent::Reloaded(revision));
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::refresh::Loaded;
 use super::runtime::Runtime;
-use super::telemetry::{Event, Span};
+use super::telemetry::{Span, TenantEvent};
 use super::tenant::{Inner, Outcome};
 use super::write_state::Pending;
 use crate::model::error::{Error, Result};
@@ -81,7 +81,7 @@ impl Inner {
     /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
     pub(super) fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
         self.tell(pending.envelope.id, Outcome::InDoubt);
-        self.record(Event::InDoubt(pending.envelope.id));
+        self.record(TenantEvent::InDoubt(pending.envelope.id));
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
         self.resolve_in_a_task();
@@ -144,7 +144,7 @@ impl Inner {
                     // After a plain conflict nothing is pending, and nobody asks for the outcome.
                     if self.write_state.pending().is_some() || outcome == Outcome::Unknown {
                         self.tell(pending.envelope.id, outcome);
-                        self.record(Event::Resolved(pending.envelope.id, outcome));
+                        self.record(TenantEvent::Resolved(pending.envelope.id, outcome));
                     }
                     self.write_state.set_pending(None);
                     return outcome;

@@ -16,7 +16,7 @@ use std::task::Poll;
 use super::commit::{Updated, committed, plan};
 use super::detached::detached;
 use super::nested::reject_nested;
-use super::telemetry::{Event, Span};
+use super::telemetry::{Span, TenantEvent};
 use super::tenant::{Inner, Outcome, Tenant};
 use super::write_queue::Turn;
 use super::write_state::Pending;
@@ -68,11 +68,11 @@ const NOT_ENDED: &str = "a staged transaction of this process blocks the tenant,
 pub struct Staged<T> {
     value: T,
     plan: Plan,
-    held: Held,
+    held: StagedTurn,
 }
 
 /// The turn of a tenant, and the commit that the application may have sent. Dropping it leaves that commit in doubt.
-struct Held {
+struct StagedTurn {
     inner: Arc<Inner>,
     pending: Arc<Pending>,
     is_handed_out: AtomicBool,
@@ -80,7 +80,7 @@ struct Held {
     _turn: Turn,
 }
 
-impl Drop for Held {
+impl Drop for StagedTurn {
     fn drop(&mut self) {
         self.inner.write_state.set_staged(None);
         if *self.is_handed_out.get_mut() {
@@ -89,7 +89,7 @@ impl Drop for Held {
     }
 }
 
-impl Held {
+impl StagedTurn {
     /// Nothing is in doubt any more.
     fn resolved(&mut self) {
         *self.is_handed_out.get_mut() = false;
@@ -102,8 +102,8 @@ impl Held {
             self.resolved();
         }
         let event = match outcome {
-            Outcome::Committed(revision) => Event::Committed(revision),
-            Outcome::Aborted => Event::CommitFailed(ErrorKind::Conflict),
+            Outcome::Committed(revision) => TenantEvent::Committed(revision),
+            Outcome::Aborted => TenantEvent::CommitFailed(ErrorKind::Conflict),
             Outcome::InDoubt | Outcome::Unknown => return outcome,
         };
         // A caller that has hung up can ask for it.
@@ -175,7 +175,7 @@ impl Tenant {
             const REASON: &str = "a staged transaction cannot delete the tenant";
             return Err(Error::rejected(REASON).advise("use `Tenant::delete`").into());
         }
-        Ok(Staged { value, held: Held::new(&self.0, turn, &plan), plan })
+        Ok(Staged { value, held: StagedTurn::new(&self.0, turn, &plan), plan })
     }
 }
 
@@ -206,7 +206,7 @@ impl Inner {
     }
 }
 
-impl Held {
+impl StagedTurn {
     fn new(inner: &Arc<Inner>, turn: Turn, plan: &Plan) -> Self {
         let pending = Arc::new(Pending {
             base: plan.base.position,

@@ -14,7 +14,7 @@ use crate::model::records::{CommitId, Position, Revision, TenantId};
 /// What happened to a tenant.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans and events show what an event contains"))]
-pub(super) enum Event {
+pub(super) enum TenantEvent {
     /// It was loaded and is open.
     Opened(Revision),
     OpenFailed(ErrorKind),
@@ -35,7 +35,7 @@ pub(super) enum Event {
     Deleted,
 }
 
-impl Event {
+impl TenantEvent {
     fn count(self, counters: &Counters) {
         match self {
             Self::Opened(_) => counters.opens.add(1),
@@ -83,45 +83,49 @@ impl FollowerEvent {
 }
 
 impl Shared {
-    pub(super) fn record(&self, tenant_id: TenantId, event: Event) {
+    pub(super) fn record(&self, tenant_id: TenantId, event: TenantEvent) {
         event.count(&self.counters);
         report(tenant_id, event);
     }
 }
 
 impl Inner {
-    pub(super) fn record(&self, event: Event) {
+    pub(super) fn record(&self, event: TenantEvent) {
         self.shared.record(self.tenant_id, event);
     }
 
     /// Records that commits of others could not be taken in.
     pub(super) fn record_failed_refresh(&self, error: &Error) {
         match error.kind() {
-            ErrorKind::Deleted => self.record(Event::Deleted),
-            kind => self.record(Event::RefreshFailed(kind)),
+            ErrorKind::Deleted => self.record(TenantEvent::Deleted),
+            kind => self.record(TenantEvent::RefreshFailed(kind)),
         }
     }
 }
 
 #[cfg(not(feature = "tracing"))]
-fn report(_: TenantId, _: Event) {}
+fn report(_: TenantId, _: TenantEvent) {}
 
 #[cfg(not(feature = "tracing"))]
 fn report_following(_: FollowerEvent) {}
 
 /// Levels: what works is `DEBUG`, what an operator should look at is `WARN`, what takes a tenant out of service is `ERROR`.
 #[cfg(feature = "tracing")]
-fn report(tenant_id: TenantId, event: Event) {
+fn report(tenant_id: TenantId, event: TenantEvent) {
     use tracing::{debug, error, warn};
     match event {
-        Event::Opened(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant opened"),
-        Event::OpenFailed(ErrorKind::NotFound) => debug!(target: TARGET, %tenant_id, "tenant not found"),
-        Event::OpenFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "tenant not opened"),
-        Event::Committed(revision) => debug!(target: TARGET, %tenant_id, %revision, "committed"),
-        Event::CommitFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "commit failed"),
-        Event::Conflict(revision) => debug!(target: TARGET, %tenant_id, %revision, "conflict with another writer"),
-        Event::InDoubt(commit) => warn!(target: TARGET, %tenant_id, %commit, "commit in doubt: every check is denied"),
-        Event::Resolved(commit, outcome) => {
+        TenantEvent::Opened(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant opened"),
+        TenantEvent::OpenFailed(ErrorKind::NotFound) => debug!(target: TARGET, %tenant_id, "tenant not found"),
+        TenantEvent::OpenFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "tenant not opened"),
+        TenantEvent::Committed(revision) => debug!(target: TARGET, %tenant_id, %revision, "committed"),
+        TenantEvent::CommitFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "commit failed"),
+        TenantEvent::Conflict(revision) => {
+            debug!(target: TARGET, %tenant_id, %revision, "conflict with another writer")
+        }
+        TenantEvent::InDoubt(commit) => {
+            warn!(target: TARGET, %tenant_id, %commit, "commit in doubt: every check is denied")
+        }
+        TenantEvent::Resolved(commit, outcome) => {
             let (outcome, revision) = match outcome {
                 Outcome::Committed(revision) => ("committed", Some(revision.number())),
                 Outcome::Aborted => ("aborted", None),
@@ -130,15 +134,15 @@ fn report(tenant_id: TenantId, event: Event) {
             };
             warn!(target: TARGET, %tenant_id, %commit, outcome, revision, "commit resolved");
         }
-        Event::Followed(commits, revision) => {
+        TenantEvent::Followed(commits, revision) => {
             debug!(target: TARGET, %tenant_id, commits, %revision, "commits of other writers applied");
         }
-        Event::Reloaded(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant loaded again"),
-        Event::RefreshFailed(kind @ ErrorKind::Unavailable) => {
+        TenantEvent::Reloaded(revision) => debug!(target: TARGET, %tenant_id, %revision, "tenant loaded again"),
+        TenantEvent::RefreshFailed(kind @ ErrorKind::Unavailable) => {
             warn!(target: TARGET, %tenant_id, error = kind.code(), "refresh failed");
         }
-        Event::RefreshFailed(kind) => error!(target: TARGET, %tenant_id, error = kind.code(), "refresh failed"),
-        Event::Deleted => debug!(target: TARGET, %tenant_id, "tenant deleted"),
+        TenantEvent::RefreshFailed(kind) => error!(target: TARGET, %tenant_id, error = kind.code(), "refresh failed"),
+        TenantEvent::Deleted => debug!(target: TARGET, %tenant_id, "tenant deleted"),
     }
 }
 

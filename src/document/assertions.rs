@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::misshapen;
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{JsonPointer, Mistakes};
 use super::shape::Expect;
 use super::values::Format;
 use crate::model::error::{MistakeCode, Result};
@@ -54,7 +54,7 @@ impl Assertions {
         let mut mistakes = Mistakes::default();
         let entries = file.assertions.into_iter().enumerate();
         let assertions: Vec<Assertion> =
-            entries.filter_map(|(n, entry)| entry.checked(Place::entry(LIST, n), &mut mistakes)).collect();
+            entries.filter_map(|(n, entry)| entry.checked(JsonPointer::entry(LIST, n), &mut mistakes)).collect();
         mistakes.finish()?;
         Ok(Self::new(assertions))
     }
@@ -63,7 +63,7 @@ impl Assertions {
 const LIST: &str = "assertions";
 
 impl AssertionData {
-    fn checked(self, place: Place, mistakes: &mut Mistakes) -> Option<Assertion> {
+    fn checked(self, place: JsonPointer, mistakes: &mut Mistakes) -> Option<Assertion> {
         let Self { expect, permission, users, groups, roles } = self;
         let mistake = expect.mistake(permission.is_some(), [users.len(), groups.len()], roles.iter());
         if let Some((field, message)) = mistake {

@@ -66,7 +66,7 @@ impl Snapshot {
 const LISTED: &str = "a listed entity has a number and a row";
 
 fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
-    let names = Names {
+    let names = ReferenceNames {
         state,
         permissions: removed_from_catalog(&state.permissions),
         roles: removed_from_catalog(&state.roles),
@@ -90,7 +90,7 @@ fn exported(state: &State, tenant: &records::TenantRecord) -> Document {
 }
 
 /// The names that references use: the slug of an entity, or a unique name for an entry removed from the catalog.
-struct Names<'a> {
+struct ReferenceNames<'a> {
     state: &'a State,
     permissions: HashMap<u32, SmolStr>,
     roles: HashMap<u32, SmolStr>,
@@ -121,7 +121,7 @@ fn removed_from_catalog<R: Row<Ids = HashIndex>>(table: &Table<R>) -> HashMap<u3
     names
 }
 
-impl Names<'_> {
+impl ReferenceNames<'_> {
     fn permission(&self, number: u32) -> SmolStr {
         let removed_from_catalog = self.permissions.get(&number).cloned();
         removed_from_catalog.unwrap_or_else(|| self.state.permissions.name_at(number).into())

@@ -10,7 +10,7 @@ use hashbrown::hash_table::{self, HashTable};
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{JsonPointer, Mistakes};
 use super::shape::{Assertion, Group, Permission, Role, Separation, User};
 use super::values::Id;
 use crate::model::catalog::Catalog;
@@ -75,7 +75,7 @@ pub(super) struct Ids<'a> {
     hash: KeyedHash,
 }
 
-/// An id and its first place, which takes a third of the memory of a whole [`Place`].
+/// An id and its first place, which takes a third of the memory of a whole [`JsonPointer`].
 #[derive(Clone, Copy)]
 struct Stated {
     id: Uuid,
@@ -84,8 +84,8 @@ struct Stated {
 }
 
 impl Stated {
-    fn place(self) -> Place {
-        Place::entry(self.list, self.entry).field("id")
+    fn place(self) -> JsonPointer {
+        JsonPointer::entry(self.list, self.entry).field("id")
     }
 }
 
@@ -106,7 +106,7 @@ impl<'a> Ids<'a> {
         let count = entries.iter().filter(|entry| entry.id().is_some()).count();
         self.stated.reserve(count, |stated| spread(hash.hash(stated.id.to_u128_le())));
         for (at, entry) in entries.iter().enumerate() {
-            let place = Place::entry(T::LIST, at).field("id");
+            let place = JsonPointer::entry(T::LIST, at).field("id");
             let stated = entry.id().and_then(|id| mistakes.check(place, read_id(id)));
             let is_new = |ids: &mut Self, id, mistakes: &mut Mistakes| {
                 ids.state(Stated { id, list: T::LIST, entry: at }, mistakes)
@@ -131,7 +131,7 @@ impl<'a> Ids<'a> {
         at: usize,
         mistakes: &mut Mistakes,
     ) -> Option<Uuid> {
-        let place = Place::entry("removed_from_catalog", at).field("id");
+        let place = JsonPointer::entry("removed_from_catalog", at).field("id");
         let id = mistakes.check(place, read_id(id))?;
         if !self.state(Stated { id, list: "removed_from_catalog", entry: at }, mistakes) {
             return None;
@@ -167,7 +167,7 @@ impl<'a> Ids<'a> {
     }
 
     /// Returns whether one of the tenant's own entities of this kind can have an id. Adds a mistake if not.
-    fn is_own(&self, id: Uuid, entity: EntityKind, place: Place, mistakes: &mut Mistakes) -> bool {
+    fn is_own(&self, id: Uuid, entity: EntityKind, place: JsonPointer, mistakes: &mut Mistakes) -> bool {
         let other = match (self.catalogs(id), self.context.present.and_then(|state| present(state, id, entity))) {
             (Some(other), _) => format!("a {other} of the catalog"),
             (None, Some((other, Origin::Tenant))) if other != entity => format!("a {other} of the tenant"),

@@ -12,14 +12,14 @@ const MAX_LISTED: usize = 100;
 
 /// A place in a document: `/groups/3/members/0/user`, or a prefix of such a path.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct JsonPointer {
     list: &'static str,
     entry: Option<usize>,
     part: Option<(&'static str, usize)>,
     leaf: Option<&'static str>,
 }
 
-impl Place {
+impl JsonPointer {
     /// A field of the tenant.
     pub(super) const fn tenant(leaf: &'static str) -> Self {
         Self { list: "tenant", entry: None, part: None, leaf: Some(leaf) }
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for JsonPointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}", self.list)?;
         if let Some(entry) = self.entry {
@@ -71,7 +71,7 @@ pub(super) struct Mistakes {
 
 impl Mistakes {
     /// Adds a mistake. The message is created only if it is listed, because similar names cost a search.
-    pub(super) fn add(&mut self, place: Place, code: MistakeCode, message: impl FnOnce() -> String) {
+    pub(super) fn add(&mut self, place: JsonPointer, code: MistakeCode, message: impl FnOnce() -> String) {
         if self.listed.len() < MAX_LISTED {
             self.listed.push(Mistake::new(place.to_string(), code, message()));
         } else {
@@ -80,7 +80,7 @@ impl Mistakes {
     }
 
     /// Returns the text that was parsed, or adds a mistake if it is invalid.
-    pub(super) fn check<T>(&mut self, place: Place, parsed: Result<T>) -> Option<T> {
+    pub(super) fn check<T>(&mut self, place: JsonPointer, parsed: Result<T>) -> Option<T> {
         parsed.map_err(|error| self.add(place, MistakeCode::Invalid, || error.to_string())).ok()
     }
 
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn a_place_is_written_as_a_json_pointer() {
-        let entry = Place::entry("groups", 3);
+        let entry = JsonPointer::entry("groups", 3);
         let table = [
-            (Place::tenant("slug"), "/tenant/slug"),
+            (JsonPointer::tenant("slug"), "/tenant/slug"),
             (entry, "/groups/3"),
             (entry.name(true, "slug"), "/groups/3"),
             (entry.name(false, "slug"), "/groups/3/slug"),
@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn after_a_hundred_mistakes_the_rest_is_counted() {
         let mut mistakes = Mistakes::default();
-        (0..150).for_each(|n| mistakes.add(Place::entry("roles", n), MistakeCode::Invalid, || "wrong".to_owned()));
+        (0..150)
+            .for_each(|n| mistakes.add(JsonPointer::entry("roles", n), MistakeCode::Invalid, || "wrong".to_owned()));
         let error = mistakes.finish().unwrap_err();
         assert_eq!((error.mistakes().len(), error.unlisted()), (100, 50));
         assert_eq!(error.mistakes()[99].to_string(), "/roles/99: wrong");

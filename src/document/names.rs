@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry;
 use crate::resolver::tables::keyed_hash::{KeyedTextHash, spread};
 
 /// The names of a list's entries.
-pub(super) struct Names<'a> {
+pub(super) struct NameIndex<'a> {
     /// The first entry with each name. Names come from outside, so the hash is keyed (A21).
     first: HashTable<(&'a str, usize)>,
     hash: KeyedTextHash,
@@ -18,7 +18,7 @@ pub(super) struct Names<'a> {
     repeated: Vec<(usize, usize)>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> NameIndex<'a> {
     pub(super) fn new(names: Vec<&'a str>) -> Self {
         let (first, hash) = (HashTable::with_capacity(names.len()), KeyedTextHash::new(&RandomState::new()));
         let mut all = Self { first, hash, listed: Vec::with_capacity(names.len()), repeated: Vec::new() };
@@ -75,7 +75,7 @@ mod tests {
         fn each_name_leads_to_its_first_entry(
             listed in vec("[ab]{0,3}", 0..40), later in vec("[ab]{0,3}", 0..4), asked in vec("[ab]{0,4}", 0..150),
         ) {
-            let mut names = Names::new(listed.iter().map(String::as_str).collect());
+            let mut names = NameIndex::new(listed.iter().map(String::as_str).collect());
             for name in &later {
                 names.push(name);
             }

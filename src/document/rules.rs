@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::difference::Difference;
 use super::entry::Entry;
 use super::ids::{Ids, ImportContext, Named};
-use super::mistakes::{Mistakes, Place};
+use super::mistakes::{JsonPointer, Mistakes};
 use super::shape::{Assertion, DocumentData, Group, Permission, Role, Separation, User};
 use super::targets::{Shared, Targets};
 use super::values::RemovedKind;
@@ -135,7 +135,7 @@ impl<'a> RecordBuilder<'a> {
 
     fn removed_from_catalog(&mut self, ids: &mut Ids<'a>) {
         for (at, entry) in self.data.removed_from_catalog.iter().enumerate() {
-            let place = Place::entry("removed_from_catalog", at);
+            let place = JsonPointer::entry("removed_from_catalog", at);
             let slug = self.mistakes.check(place.field("slug"), Slug::new(&entry.slug));
             let entity = match entry.kind {
                 RemovedKind::Permission => Permission::ENTITY,

@@ -5,8 +5,8 @@
 
 use uuid::Uuid;
 
-use super::mistakes::{Mistakes, Place};
-use super::names::Names;
+use super::mistakes::{JsonPointer, Mistakes};
+use super::names::NameIndex;
 use crate::model::catalog::{Catalog, Taken};
 use crate::model::error::{DidYouMean, EntityKind, MistakeCode, Quoted};
 use crate::model::internal_fault::must;
@@ -24,7 +24,7 @@ pub(super) struct Targets<'a, R> {
     refs: Vec<R>,
     own: usize,
     /// The references to the entries of the document, then to entries removed from the catalog.
-    names: Names<'a>,
+    names: NameIndex<'a>,
     /// The slots of entries removed from the catalog, in the order of their names.
     removed_from_catalog: Vec<usize>,
     round: u32,
@@ -104,7 +104,7 @@ impl<'a, R> Targets<'a, R> {
     /// Creates the targets for the entries of a document only. A duplicate name refers to its first entry.
     pub(super) fn own(entity: EntityKind, names: Vec<&'a str>, refs: Vec<R>) -> Self {
         let (own, seen) = (refs.len(), vec![0; refs.len()]);
-        let (names, removed_from_catalog) = (Names::new(names), Vec::new());
+        let (names, removed_from_catalog) = (NameIndex::new(names), Vec::new());
         Self { entity, catalog: None, catalogs: 0, refs, own, names, removed_from_catalog, round: 0, seen }
     }
 
@@ -186,7 +186,7 @@ impl<'a, R: Shared> Targets<'a, R> {
     }
 
     /// Resolves a reference. Adds a mistake if it has no target, or occurs twice in the list.
-    pub(super) fn take(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
+    pub(super) fn take(&mut self, name: &str, place: JsonPointer, mistakes: &mut Mistakes) -> Option<(usize, R)> {
         let Some(slot) = self.slot_of(name) else {
             mistakes
                 .add(place, MistakeCode::NotFound, || self.unknown(name, self.catalog.into_iter().flat_map(R::slugs)));
@@ -207,7 +207,7 @@ impl<'a, R: Shared> Targets<'a, R> {
 /// For kinds that the catalog does not define, a slot is the index of an entry.
 impl<R: Copy> Targets<'_, R> {
     /// Resolves a reference. Adds a mistake if it has no target, or occurs twice in the list.
-    pub(super) fn take_own(&mut self, name: &str, place: Place, mistakes: &mut Mistakes) -> Option<(usize, R)> {
+    pub(super) fn take_own(&mut self, name: &str, place: JsonPointer, mistakes: &mut Mistakes) -> Option<(usize, R)> {
         let Some(slot) = self.names.find(name) else {
             mistakes.add(place, MistakeCode::NotFound, || self.unknown(name, std::iter::empty()));
             return None;

@@ -33,7 +33,7 @@ pub(crate) use names::Taken;
 #[cfg(feature = "json")]
 use crate::model::records::PermissionId;
 use crate::model::records::{Fingerprint, RoleId, Slug};
-use names::Names;
+use names::EntryIndex;
 
 /// The permissions and system roles that an application defines. A clone copies a pointer.
 ///
@@ -63,9 +63,9 @@ struct Inner {
     token: u64,
     fingerprint: Fingerprint,
     permissions: Box<[PermissionEntry]>,
-    permission_names: Names,
+    permission_names: EntryIndex,
     roles: Box<[RoleEntry]>,
-    role_names: Names,
+    role_names: EntryIndex,
 }
 
 /// Returns a number that identifies the owner of a handle. Catalogs and sessions draw from one counter, so a handle of

@@ -42,7 +42,7 @@ pub(crate) fn topological_order<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
 ) -> Vec<N> {
     let mut order = Vec::new();
     let complete = depth_first(from, next, |event| {
-        if let Event::Finished(node) = event {
+        if let SearchEvent::Finished(node) = event {
             order.push(node);
         }
         ControlFlow::<()>::Continue(())
@@ -75,7 +75,7 @@ pub(crate) fn each_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
     mut found: impl FnMut(Cycle<'_, N>),
 ) {
     let complete = depth_first(from, next, |event| {
-        if let Event::Cycle(cycle) = event {
+        if let SearchEvent::Cycle(cycle) = event {
             found(cycle);
         }
         ControlFlow::<()>::Continue(())
@@ -92,14 +92,14 @@ pub(crate) fn find_cycle<N: Copy + Eq + Hash, I: Iterator<Item = N>>(
     next: impl Fn(N) -> I,
 ) -> Option<Vec<N>> {
     let found = depth_first(from, next, |event| match event {
-        Event::Cycle(cycle) => ControlFlow::Break(cycle.around.collect()),
-        Event::Finished(_) => ControlFlow::Continue(()),
+        SearchEvent::Cycle(cycle) => ControlFlow::Break(cycle.around.collect()),
+        SearchEvent::Finished(_) => ControlFlow::Continue(()),
     });
     found.break_value()
 }
 
 /// An event of a depth-first search.
-enum Event<'a, N> {
+enum SearchEvent<'a, N> {
     /// Everything reachable from this node has been visited.
     Finished(N),
     Cycle(Cycle<'a, N>),
@@ -115,7 +115,7 @@ enum Mark {
 fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
     from: impl IntoIterator<Item = N>,
     next: impl Fn(N) -> I,
-    mut on: impl FnMut(Event<'_, N>) -> ControlFlow<B>,
+    mut on: impl FnMut(SearchEvent<'_, N>) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let mut marks: HashMap<N, Mark> = HashMap::new();
     let mut path: Vec<(N, Enumerate<I>)> = Vec::new();
@@ -129,7 +129,7 @@ fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
             let Some((edge, to)) = edges.next() else {
                 marks.insert(node, Mark::Finished);
                 path.pop();
-                on(Event::Finished(node))?;
+                on(SearchEvent::Finished(node))?;
                 continue;
             };
             match marks.entry(to) {
@@ -139,7 +139,7 @@ fn depth_first<N: Copy + Eq + Hash, I: Iterator<Item = N>, B>(
                 }
                 Entry::Occupied(mark) if matches!(mark.get(), Mark::Open) => {
                     let mut around = path.iter().map(|(on, _)| *on).skip_while(|on| *on != to).chain([to]);
-                    on(Event::Cycle(Cycle { from: node, edge, around: &mut around }))?;
+                    on(SearchEvent::Cycle(Cycle { from: node, edge, around: &mut around }))?;
                 }
                 Entry::Occupied(_) => {}
             }

@@ -142,7 +142,7 @@ pub struct DescribedChange {
 /// #     ["clerk", "approver", "auditor"].iter().try_for_each(|role| tx.create_role(role)?.done())?;
 /// #     tx.create_separation("payments", 1, ["clerk", "approver"])?.done()
 /// # })?;
-/// let updated = acme.update(|tx| tx.separation("payments")?.set_roles(["clerk", "auditor"])?.done())?;
+/// let updated = acme.update(|tx| tx.separation("payments")?.set_roles(["clerk", "auditor"]))?;
 /// let change = updated.described().next().unwrap();
 /// assert_eq!((&*change.lists[0].added, &*change.lists[0].removed), (&["auditor".into()][..], &["approver".into()][..]));
 /// assert_eq!(change.to_string(), "changed separation `payments`: roles added `auditor` and removed `approver`");
@@ -179,7 +179,7 @@ impl Plan {
     /// # Complexity
     /// Looks up the names of each change when it is asked for.
     pub fn described(&self) -> impl Iterator<Item = DescribedChange> + '_ {
-        let names = Names { before: &self.base, after: &self.next };
+        let names = NameLookup { before: &self.base, after: &self.next };
         self.changes.iter().map(move |change| names.describe(change))
     }
 }
@@ -202,17 +202,17 @@ impl DescribedChange {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn new(change: &Change, before: &Snapshot, after: &Snapshot) -> Self {
-        Names { before: &before.0, after: &after.0 }.describe(change)
+        NameLookup { before: &before.0, after: &after.0 }.describe(change)
     }
 }
 
 /// Where names are looked up.
-struct Names<'a> {
+struct NameLookup<'a> {
     before: &'a CompiledTenant,
     after: &'a CompiledTenant,
 }
 
-impl Names<'_> {
+impl NameLookup<'_> {
     fn describe(&self, change: &Change) -> DescribedChange {
         let own = |entity, id| own(change, entity, id);
         let user = |id: UserId| self.end(change, EntityKind::User, id.as_uuid());

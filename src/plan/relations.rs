@@ -323,7 +323,7 @@ impl Tx {
 }
 
 /// Returns the numbers of the first list that are not in the second. Both are sorted and without duplicates.
-fn without<'a>(list: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+pub(super) fn without<'a>(list: &'a [u32], other: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
     let mut other = other.iter().copied().peekable();
     list.iter().copied().filter(move |number| {
         while other.next_if(|next| next < number).is_some() {}

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use super::lists::ListChanges;
+use super::relations::without;
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Error, ErrorKind, Quoted, Result};
 use crate::model::records::{Change, Description, Record, RoleId, RoleRef, SeparationId, SeparationRecord, Slug};
@@ -66,7 +68,7 @@ impl Tx {
     ) -> Result<SeparationEdit<'_>> {
         let slug = Slug::new(slug)?;
         self.check_separation_slug(&slug)?;
-        let roles = self.separated_roles(roles)?;
+        let roles = self.separated_roles(&self.separated_numbers(roles)?)?;
         let at_most = checked(at_most, &roles, &slug)?;
         let id = SeparationId::from_uuid(self.draft().new_id());
         let record = SeparationRecord { id, slug, description: Description::default(), at_most, roles };
@@ -82,7 +84,7 @@ impl Tx {
     /// #     for role in ["clerk", "approver", "auditor"] { tx.create_role(role)?; }
     /// #     tx.create_separation("payments", 1, ["clerk", "approver"])?.done()
     /// # })?;
-    /// acme.update(|tx| tx.separation("payments")?.set_roles(["clerk", "approver", "auditor"])?.done())?;
+    /// acme.update(|tx| tx.separation("payments")?.set_roles(["clerk", "approver", "auditor"]))?;
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
@@ -144,15 +146,19 @@ impl Tx {
         }
     }
 
-    /// The references of these roles, each once, in the order of their ids.
-    fn separated_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<Vec<RoleRef>> {
-        let find = |role: R| {
-            let number = self.find_role(&role)?;
-            self.with_role(number, RoleRow::reference)
-        };
-        let mut roles = roles.into_iter().map(find).collect::<Result<Vec<RoleRef>>>()?;
+    /// The numbers of these roles, each once, ascending.
+    fn separated_numbers<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<Vec<u32>> {
+        let mut numbers = roles.into_iter().map(|role| self.find_role(&role)).collect::<Result<Vec<u32>>>()?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    /// The references of these roles, in the order of their ids.
+    fn separated_roles(&self, numbers: &[u32]) -> Result<Vec<RoleRef>> {
+        let references = numbers.iter().map(|number| self.with_role(*number, RoleRow::reference));
+        let mut roles = references.collect::<Result<Vec<RoleRef>>>()?;
         roles.sort_by_key(RoleRef::id);
-        roles.dedup_by_key(|role| role.id());
         Ok(roles)
     }
 }
@@ -243,7 +249,7 @@ impl SeparationEdit<'_> {
         self.change(|record| record.at_most = at_most)
     }
 
-    /// Makes the separation name exactly these roles.
+    /// Makes the separation name exactly these roles, and returns which were added and removed.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -251,25 +257,32 @@ impl SeparationEdit<'_> {
     /// #     for role in ["clerk", "approver", "auditor"] { tx.create_role(role)?; }
     /// #     tx.create_separation("payments", 1, ["clerk", "approver", "auditor"])?.done()
     /// # })?;
-    /// acme.update(|tx| {
-    ///     tx.separation("payments")?.set_roles(["clerk", "approver"])?;
-    ///     tx.delete_role("auditor")
-    /// })?;
+    /// let changes = acme.update(|tx| {
+    ///     let changes = tx.separation("payments")?.set_roles(["clerk", "approver"])?;
+    ///     tx.delete_role("auditor")?;
+    ///     Ok(changes)
+    /// })?.value;
+    /// assert_eq!((changes.added.len(), changes.removed[0].as_str()), (0, "auditor"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), [`CatalogConflict`](ErrorKind::CatalogConflict),
-    /// [`Invalid`](ErrorKind::Invalid) if there are not more roles than one user may hold.
-    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<&Self> {
-        let record = self.tx.with_separation(self.number, |row| row.record.clone())?;
+    /// [`Invalid`](ErrorKind::Invalid) if there are not more roles than one user may hold. Then nothing is changed.
+    pub fn set_roles<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
+        let (record, present) = self.tx.with_separation(self.number, |row| (row.record.clone(), row.roles.clone()))?;
         let stored: std::collections::HashMap<RoleId, &RoleRef> = record.roles.iter().map(|r| (r.id(), r)).collect();
-        let roles = self.tx.separated_roles(roles)?;
+        let wanted = self.tx.separated_numbers(roles)?;
+        let roles = self.tx.separated_roles(&wanted)?;
         checked(record.at_most.get(), &roles, &record.slug)?;
         // A reference that stays is kept as it is stored.
         let roles = roles.into_iter().map(|role| stored.get(&role.id()).map_or(role, |stored| (*stored).clone()));
         let roles: Vec<RoleRef> = roles.collect();
-        self.change(|record| record.roles = roles)
+        let (added, removed): (Vec<u32>, Vec<u32>) =
+            (without(&wanted, &present).collect(), without(&present, &wanted).collect());
+        let listed = self.tx.roles_changed(&added, &removed)?;
+        self.change(|record| record.roles = roles)?;
+        Ok(listed)
     }
 
     /// Ends a chain of calls, so that the closure of an update can return its result.

@@ -21,7 +21,7 @@ const MOST_SEARCHED: usize = 10_000;
 pub(crate) const PATTERN: &str = "this is a pattern, and only a grant can have one; name one permission";
 
 /// The names of one kind of entity at one revision. It shares the tables of the snapshot.
-struct Names<R: Row> {
+struct SuggestionSource<R: Row> {
     table: Table<R>,
     catalog: Arc<CompiledCatalog>,
 }
@@ -34,7 +34,7 @@ impl CompiledTenant {
         where
             R::Ids: Send + Sync,
         {
-            Suggestions::new(Arc::new(Names { table: table.clone(), catalog: Arc::clone(catalog) }))
+            Suggestions::new(Arc::new(SuggestionSource { table: table.clone(), catalog: Arc::clone(catalog) }))
         }
         match entity {
             EntityKind::Permission => of(&self.state.permissions, &self.catalog),
@@ -48,7 +48,7 @@ impl CompiledTenant {
     }
 }
 
-impl<R: Row + Send + Sync> GuessName for Names<R>
+impl<R: Row + Send + Sync> GuessName for SuggestionSource<R>
 where
     R::Ids: Send + Sync,
 {

@@ -21,7 +21,7 @@ pub(crate) struct Network {
     pub(crate) calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
     /// The actions of clients since the world last looked.
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<ClientEvent>,
     /// The task that is being polled.
     pub(crate) task: usize,
 }
@@ -52,7 +52,7 @@ pub(crate) enum Body {
 }
 
 /// An action of a client.
-pub(crate) struct Event {
+pub(crate) struct ClientEvent {
     pub(crate) task: usize,
     pub(crate) call: usize,
     pub(crate) what: What,
@@ -98,7 +98,7 @@ impl Network {
         let call = self.calls.len();
         self.calls.push(Call { request: Arc::new(request), copies: 1, state: State::Waiting, waker: None });
         self.messages.push(Message { call, body: Body::Request });
-        self.events.push(Event { task: self.task, call, what: What::Asked });
+        self.events.push(ClientEvent { task: self.task, call, what: What::Asked });
         call
     }
 
@@ -106,7 +106,7 @@ impl Network {
         let entry = &mut self.calls[call];
         match std::mem::replace(&mut entry.state, State::Over) {
             State::Answered(reply, at) => {
-                self.events.push(Event { task: self.task, call, what: What::Heard(heard(&reply), at) });
+                self.events.push(ClientEvent { task: self.task, call, what: What::Heard(heard(&reply), at) });
                 Some(reply)
             }
             other => {

@@ -19,16 +19,16 @@ impl Trace {
         Self { lines: traced.then(Vec::new), names: HashMap::new() }
     }
 
-    pub(crate) fn add(&mut self, step: usize, line: impl FnOnce(&mut Names<'_>) -> String) {
+    pub(crate) fn add(&mut self, step: usize, line: impl FnOnce(&mut IdNumbers<'_>) -> String) {
         if let Some(lines) = &mut self.lines {
-            lines.push(format!("{step:>4}  {}", line(&mut Names(&mut self.names))));
+            lines.push(format!("{step:>4}  {}", line(&mut IdNumbers(&mut self.names))));
         }
     }
 }
 
-pub(crate) struct Names<'a>(&'a mut HashMap<Uuid, usize>);
+pub(crate) struct IdNumbers<'a>(&'a mut HashMap<Uuid, usize>);
 
-impl Names<'_> {
+impl IdNumbers<'_> {
     pub(crate) fn of(&mut self, id: Uuid) -> String {
         let next = self.0.len();
         format!("#{}", self.0.entry(id).or_insert(next))

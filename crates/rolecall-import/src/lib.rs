@@ -38,6 +38,7 @@
 //! The input decides who may do what. Import only what an administrator has exported. Names are quoted in notes and
 //! errors, so they can be printed.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod casbin;
 pub mod keycloak;

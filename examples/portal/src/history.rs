@@ -153,10 +153,10 @@ fn unreadable(error: &StoreError) -> Problem {
     }
 }
 
-type Names = HashMap<Uuid, String>;
+type EntityNames = HashMap<Uuid, String>;
 
 /// The names in the records of these commits, for entities that are deleted today.
-fn names(commits: &[StoredCommit]) -> Names {
+fn names(commits: &[StoredCommit]) -> EntityNames {
     let records = commits.iter().flat_map(|commit| &commit.changes).filter_map(|change| change.before());
     records
         .filter_map(|record| {
@@ -171,7 +171,7 @@ fn names(commits: &[StoredCommit]) -> Names {
         .collect()
 }
 
-fn entry(commit: StoredCommit, about: Option<Uuid>, names: &Names, snapshot: &Snapshot) -> Entry {
+fn entry(commit: StoredCommit, about: Option<Uuid>, names: &EntityNames, snapshot: &Snapshot) -> Entry {
     let StoredCommit { revision, envelope, changes } = commit;
     let is_about = |change: &&Change| about.is_none_or(|id| change.key().names(id));
     let line = |change: &Change| {
@@ -192,7 +192,7 @@ fn entry(commit: StoredCommit, about: Option<Uuid>, names: &Names, snapshot: &Sn
     }
 }
 
-fn name(entity: &mut NamedEntity, names: &Names) {
+fn name(entity: &mut NamedEntity, names: &EntityNames) {
     if entity.before.is_none() && entity.after.is_none() {
         entity.after = names.get(&entity.id).cloned();
     }

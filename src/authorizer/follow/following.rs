@@ -34,11 +34,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause before the store is watched again.
 const LONGEST_WATCH_PAUSE: Duration = Duration::from_secs(60);
 
-/// A future that ends with an event.
-type Underway = Pin<Box<dyn Future<Output = Event> + Send>>;
+/// A future that ends with a completion.
+type Underway = Pin<Box<dyn Future<Output = Completion> + Send>>;
 
 /// The end of something that was under way.
-enum Event {
+enum Completion {
     PollIsDue,
     WatchIsDue,
     Polled(Box<Polled>),
@@ -94,51 +94,51 @@ impl Following {
         self.start_poll();
         self.start_watch();
         loop {
-            let event = self.next_event().await;
+            let completion = self.next_completion().await;
             if self.follower.registry.strong_count() == 0 {
                 return;
             }
-            self.take_in(event);
+            self.take_in(completion);
             self.start_refreshes();
         }
     }
 
     /// Waits until something ends. The last in the list takes its place, so all take their turns.
-    fn next_event(&mut self) -> impl Future<Output = Event> + '_ {
+    fn next_completion(&mut self) -> impl Future<Output = Completion> + '_ {
         poll_fn(|cx| {
             for place in 0..self.underway.len() {
                 let Some(future) = self.underway.get_mut(place) else { break };
-                if let Poll::Ready(event) = future.as_mut().poll(cx) {
+                if let Poll::Ready(completion) = future.as_mut().poll(cx) {
                     drop(self.underway.swap_remove(place));
-                    return Poll::Ready(event);
+                    return Poll::Ready(completion);
                 }
             }
             Poll::Pending
         })
     }
 
-    fn take_in(&mut self, event: Event) {
-        match event {
-            Event::PollIsDue => {
+    fn take_in(&mut self, completion: Completion) {
+        match completion {
+            Completion::PollIsDue => {
                 self.is_pausing = false;
                 self.retries.next_round();
                 self.start_poll();
             }
-            Event::Polled(polled) => self.polled(*polled),
-            Event::WatchIsDue => self.start_watch(),
-            Event::Watching(Ok(hints)) => {
+            Completion::Polled(polled) => self.polled(*polled),
+            Completion::WatchIsDue => self.start_watch(),
+            Completion::Watching(Ok(hints)) => {
                 self.failed_watches = 0;
                 self.follower.record(FollowerEvent::Watching);
                 self.wait_for_hint(hints);
                 // For the commits before the watch began.
                 self.poll_now();
             }
-            Event::Hinted(hints, Ok(hint)) => {
+            Completion::Hinted(hints, Ok(hint)) => {
                 self.hinted(hint);
                 self.wait_for_hint(hints);
             }
-            Event::Watching(Err(error)) | Event::Hinted(_, Err(error)) => self.watch_failed(error),
-            Event::Refreshed(tenant_id, result) => self.refreshed(tenant_id, result),
+            Completion::Watching(Err(error)) | Completion::Hinted(_, Err(error)) => self.watch_failed(error),
+            Completion::Refreshed(tenant_id, result) => self.refreshed(tenant_id, result),
         }
     }
 }
@@ -173,7 +173,7 @@ impl Following {
             let answer = answer.unwrap_or_else(|| {
                 Err(StoreError::unavailable(format!("the store did not return positions within {POLL_TIMEOUT:?}")))
             });
-            Event::Polled(Box::new(Polled { asked, tenants, answer }))
+            Completion::Polled(Box::new(Polled { asked, tenants, answer }))
         }));
     }
 
@@ -210,7 +210,7 @@ impl Following {
             self.is_pausing = true;
             let interval = self.follower.interval;
             let pause = doubled(interval, self.failed_polls, LONGEST_PAUSE.max(interval));
-            self.after(pause, || Event::PollIsDue);
+            self.after(pause, || Completion::PollIsDue);
         }
     }
 
@@ -245,14 +245,15 @@ impl Following {
 impl Following {
     fn start_watch(&mut self) {
         let Some(watch) = self.follower.watch.clone() else { return };
-        self.underway.push(Box::pin(async move { Event::Watching(catching(async { watch.watch().await }).await) }));
+        self.underway
+            .push(Box::pin(async move { Completion::Watching(catching(async { watch.watch().await }).await) }));
     }
 
     fn wait_for_hint(&mut self, hints: Box<dyn DynHints>) {
         self.underway.push(Box::pin(async move {
             let mut hints = hints;
             let hint = catching(async { hints.next().await }).await;
-            Event::Hinted(hints, hint)
+            Completion::Hinted(hints, hint)
         }));
     }
 
@@ -280,7 +281,7 @@ impl Following {
         let error = store_error(error, "").preceded_by("the follower polls until it can watch again");
         self.follower.record(FollowerEvent::WatchFailed(error.kind()));
         self.follower.report(&error);
-        self.after(pause, || Event::WatchIsDue);
+        self.after(pause, || Completion::WatchIsDue);
     }
 }
 
@@ -308,7 +309,7 @@ impl Following {
             self.refreshing.insert(tenant_id);
             self.underway.push(Box::pin(async move {
                 let refresh = catching(async { Ok(inner.catch_up(reached).await) }).await;
-                Event::Refreshed(tenant_id, refresh.unwrap_or_else(|error| Err(store_error(error, ""))))
+                Completion::Refreshed(tenant_id, refresh.unwrap_or_else(|error| Err(store_error(error, ""))))
             }));
         }
     }
@@ -330,11 +331,11 @@ impl Following {
         }
     }
 
-    fn after(&mut self, pause: Duration, event: fn() -> Event) {
+    fn after(&mut self, pause: Duration, completion: fn() -> Completion) {
         let pause = self.follower.sleep(pause);
         self.underway.push(Box::pin(async move {
             pause.await;
-            event()
+            completion()
         }));
     }
 }

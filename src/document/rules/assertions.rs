@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use super::RecordBuilder;
 use super::entities::{described, once};
 use crate::document::ids::Named;
-use crate::document::mistakes::{Mistakes, Place};
+use crate::document::mistakes::{JsonPointer, Mistakes};
 use crate::document::shape::{Assertion, Expect};
 use crate::document::targets::Targets;
 use crate::model::error::MistakeCode;
@@ -17,7 +17,7 @@ impl RecordBuilder<'_> {
     pub(super) fn assertions(&mut self) {
         let Self { data, context, mistakes, records, permissions, roles, groups, users, assertions, .. } = self;
         for (at, entry) in data.assertions.iter().enumerate() {
-            let place = Place::entry(Assertion::LIST, at);
+            let place = JsonPointer::entry(Assertion::LIST, at);
             let slug = mistakes.check(place.field("slug"), Slug::new(&entry.slug));
             let description = described(entry.description.as_deref(), place, mistakes);
             once(assertions, entry, at, mistakes);
@@ -67,7 +67,7 @@ impl RecordBuilder<'_> {
 fn own<R: Copy + Ord>(
     targets: &mut Targets<'_, R>,
     list: &[SmolStr],
-    place: Place,
+    place: JsonPointer,
     field: &'static str,
     mistakes: &mut Mistakes,
 ) -> Vec<R> {

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use super::{Output, RecordBuilder};
 use crate::document::entry::Entry;
 use crate::document::ids::{ImportContext, Named};
-use crate::document::mistakes::{Mistakes, Place};
+use crate::document::mistakes::{JsonPointer, Mistakes};
 use crate::document::shape::{Group, Permission, Role, User};
 use crate::document::targets::{Shared, Targets};
 use crate::document::values::Status;
@@ -23,13 +23,13 @@ use crate::resolver::suggestions::history;
 impl RecordBuilder<'_> {
     pub(super) fn tenant(&mut self) {
         let tenant = &self.data.tenant;
-        let slug = self.mistakes.check(Place::tenant("slug"), TenantSlug::new(&tenant.slug));
-        let name = named(tenant.name.as_deref(), &tenant.slug, Place::tenant("name"), &mut self.mistakes);
+        let slug = self.mistakes.check(JsonPointer::tenant("slug"), TenantSlug::new(&tenant.slug));
+        let name = named(tenant.name.as_deref(), &tenant.slug, JsonPointer::tenant("name"), &mut self.mistakes);
         let present = self.context.present.and_then(|state| state.tenant.as_ref());
         if let (Some(slug), Some(present)) = (&slug, present) {
             if *slug != present.slug {
                 let message = || format!("expected `{}`, the tenant to replace, found `{slug}`", present.slug);
-                self.mistakes.add(Place::tenant("slug"), MistakeCode::OtherTenant, message);
+                self.mistakes.add(JsonPointer::tenant("slug"), MistakeCode::OtherTenant, message);
             }
         }
         self.records.extend(slug.zip(name).map(|(slug, name)| Record::Tenant(TenantRecord { slug, name })));
@@ -38,7 +38,7 @@ impl RecordBuilder<'_> {
     pub(super) fn permissions(&mut self) {
         let Self { data, context, mistakes, records, permissions, .. } = self;
         for (at, entry) in data.permissions.iter().enumerate() {
-            let place = Place::entry(Permission::LIST, at);
+            let place = JsonPointer::entry(Permission::LIST, at);
             let slug = shared_slug(permissions, *context, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
@@ -55,7 +55,7 @@ impl RecordBuilder<'_> {
     pub(super) fn roles(&mut self) {
         let Self { data, context, mistakes, records, roles, .. } = self;
         for (at, entry) in data.roles.iter().enumerate() {
-            let place = Place::entry(Role::LIST, at);
+            let place = JsonPointer::entry(Role::LIST, at);
             let slug = shared_slug(roles, *context, entry, at, mistakes);
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
@@ -70,7 +70,7 @@ impl RecordBuilder<'_> {
         let Self { data, mistakes, records, groups, .. } = self;
         let mut externals = Externals::default();
         for (at, entry) in data.groups.iter().enumerate() {
-            let place = Place::entry(Group::LIST, at);
+            let place = JsonPointer::entry(Group::LIST, at);
             let slug = mistakes.check(place.name(entry.plain, Group::NAME), Slug::new(&entry.slug));
             let name = named(entry.name.as_deref(), &entry.slug, place.field("name"), mistakes);
             let description = described(entry.description.as_deref(), place, mistakes);
@@ -92,7 +92,7 @@ impl RecordBuilder<'_> {
         let Self { data, mistakes, records, users, user_numbers, .. } = self;
         let mut externals = Externals::default();
         for (at, entry) in data.users.iter().enumerate() {
-            let place = Place::entry(User::LIST, at);
+            let place = JsonPointer::entry(User::LIST, at);
             // What equals a stored record is valid, and is not built again. An external id may still occur twice.
             if let Output::Difference(difference) = records {
                 let number = user_numbers.get(at).copied().flatten();
@@ -135,14 +135,14 @@ fn is_same(record: &UserRecord, entry: &User) -> bool {
 
 /// The external ids of a list, each with its directory and the place of its first use (I12).
 #[derive(Default)]
-struct Externals<'a>(HashMap<(&'a str, &'a str), Place>);
+struct Externals<'a>(HashMap<(&'a str, &'a str), JsonPointer>);
 
 impl<'a> Externals<'a> {
     fn check(
         &mut self,
         id: Option<&'a SmolStr>,
         manager: Option<&'a SmolStr>,
-        entry: Place,
+        entry: JsonPointer,
         mistakes: &mut Mistakes,
     ) -> Option<(Option<ExternalId>, Option<Manager>)> {
         let read_manager =
@@ -176,14 +176,14 @@ fn parse_optional<'a, T>(text: Option<&'a SmolStr>, read: impl FnOnce(&'a str) -
 }
 
 /// Parses a name. A missing name is derived from the slug.
-fn named(name: Option<&str>, slug: &str, place: Place, mistakes: &mut Mistakes) -> Option<Name> {
+fn named(name: Option<&str>, slug: &str, place: JsonPointer, mistakes: &mut Mistakes) -> Option<Name> {
     match name {
         Some(name) => mistakes.check(place, Name::new(name)),
         None => Some(Name::of_slug(slug)),
     }
 }
 
-pub(super) fn described(text: Option<&str>, entry: Place, mistakes: &mut Mistakes) -> Option<Description> {
+pub(super) fn described(text: Option<&str>, entry: JsonPointer, mistakes: &mut Mistakes) -> Option<Description> {
     mistakes.check(entry.field("description"), Description::new(text.unwrap_or_default()))
 }
 
@@ -195,7 +195,7 @@ fn shared_slug<R: Shared, T: Named>(
     at: usize,
     mistakes: &mut Mistakes,
 ) -> Option<Slug> {
-    let place = Place::entry(T::LIST, at).name(entry.plain, T::NAME);
+    let place = JsonPointer::entry(T::LIST, at).name(entry.plain, T::NAME);
     let slug = mistakes.check(place, Slug::new(entry.name()));
     let message = |problem: &str| format!("{} {} {problem}", T::ENTITY, Quoted(entry.name()));
     // An entity that has the slug keeps it. An entry whose id is unknown restores an entity, which may have had the slug
@@ -224,7 +224,8 @@ fn shared_slug<R: Shared, T: Named>(
 /// Adds a mistake if an earlier entry has the same name.
 pub(super) fn once<R, T: Named>(targets: &Targets<'_, R>, entry: &Entry<T>, at: usize, mistakes: &mut Mistakes) {
     if let Some(first) = targets.before(at) {
-        let (place, first) = (Place::entry(T::LIST, at).name(entry.plain, T::NAME), Place::entry(T::LIST, first));
+        let (place, first) =
+            (JsonPointer::entry(T::LIST, at).name(entry.plain, T::NAME), JsonPointer::entry(T::LIST, first));
         mistakes.add(place, MistakeCode::DuplicateEntry, || {
             format!("duplicate {} {}, first listed at {first}", T::ENTITY, Quoted(entry.name()))
         });

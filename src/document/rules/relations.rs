@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::{Output, RecordBuilder};
 use crate::document::entry::Entry;
 use crate::document::ids::Named;
-use crate::document::mistakes::{Mistakes, Place};
+use crate::document::mistakes::{JsonPointer, Mistakes};
 use crate::document::shape::{Group, Holding, Role, User};
 use crate::document::targets::Targets;
 use crate::model::error::{CycleNames, MistakeCode, Quoted};
@@ -21,7 +21,7 @@ impl RecordBuilder<'_> {
     pub(super) fn grants(&mut self) {
         let Self { data, mistakes, records, permissions, roles, .. } = self;
         for (at, entry) in data.roles.iter().enumerate() {
-            let (place, mut patterns) = (Place::entry(Role::LIST, at), HashSet::new());
+            let (place, mut patterns) = (JsonPointer::entry(Role::LIST, at), HashSet::new());
             permissions.begin();
             for (n, text) in entry.permissions.iter().enumerate() {
                 let place = place.part("permissions", n);
@@ -49,7 +49,7 @@ impl RecordBuilder<'_> {
             roles.begin();
             for (n, text) in entry.includes.iter().enumerate() {
                 let Some((slot, included)) =
-                    roles.take(text, Place::entry(Role::LIST, at).part("includes", n), mistakes)
+                    roles.take(text, JsonPointer::entry(Role::LIST, at).part("includes", n), mistakes)
                 else {
                     continue;
                 };
@@ -69,7 +69,7 @@ impl RecordBuilder<'_> {
             let mut out: Vec<Edge> = Vec::new();
             groups.begin();
             for (n, link) in entry.parents.iter().enumerate() {
-                let place = Place::entry(Group::LIST, at).part("parents", n);
+                let place = JsonPointer::entry(Group::LIST, at).part("parents", n);
                 let target = groups.take_own(&link.group, place.name(link.plain, "group"), mistakes);
                 let window = window(link.from.as_deref(), link.until.as_deref(), place, mistakes);
                 let Some((to, parent)) = target else { continue };
@@ -85,15 +85,15 @@ impl RecordBuilder<'_> {
     pub(super) fn assignments(&mut self) {
         for (at, entry) in self.data.groups.iter().enumerate() {
             let holder = self.groups.own_at(at).map(|id| Holder::Group(*id));
-            self.assigned(&entry.roles, holder, Place::entry(Group::LIST, at));
+            self.assigned(&entry.roles, holder, JsonPointer::entry(Group::LIST, at));
         }
         for (at, entry) in self.data.users.iter().enumerate() {
             let holder = self.users.own_at(at).map(|id| Holder::User(*id));
-            self.assigned(&entry.roles, holder, Place::entry(User::LIST, at));
+            self.assigned(&entry.roles, holder, JsonPointer::entry(User::LIST, at));
         }
     }
 
-    fn assigned(&mut self, holdings: &[Entry<Holding>], holder: Option<Holder>, entry: Place) {
+    fn assigned(&mut self, holdings: &[Entry<Holding>], holder: Option<Holder>, entry: JsonPointer) {
         let Self { mistakes, records, roles, .. } = self;
         roles.begin();
         for (n, holding) in holdings.iter().enumerate() {
@@ -118,7 +118,7 @@ impl RecordBuilder<'_> {
                 difference.begin_members(number);
             }
             for (n, member) in entry.members.iter().enumerate() {
-                let place = Place::entry(Group::LIST, at).part("members", n);
+                let place = JsonPointer::entry(Group::LIST, at).part("members", n);
                 let target = users.take_own(&member.user, place.name(member.plain, "user"), mistakes);
                 let window = window(member.from.as_deref(), member.until.as_deref(), place, mistakes);
                 if let (Some((user, _)), Some(window)) = (target, window) {
@@ -149,7 +149,12 @@ struct Joined {
 }
 
 /// Parses the window of a relation (R3).
-fn window(from: Option<&SmolStr>, until: Option<&SmolStr>, place: Place, mistakes: &mut Mistakes) -> Option<Window> {
+fn window(
+    from: Option<&SmolStr>,
+    until: Option<&SmolStr>,
+    place: JsonPointer,
+    mistakes: &mut Mistakes,
+) -> Option<Window> {
     if from.is_none() && until.is_none() {
         return Some(Window::ALWAYS);
     }
@@ -176,7 +181,7 @@ fn acyclic<R>(
     let next = |entry| edges(entry).iter().map(|(to, _)| *to);
     each_cycle(0..graph.len(), next, |cycle| {
         let at = edges(cycle.from).get(cycle.edge).map_or(0, |(_, at)| *at);
-        mistakes.add(Place::entry(list, cycle.from).part(part, at), MistakeCode::Cycle, || {
+        mistakes.add(JsonPointer::entry(list, cycle.from).part(part, at), MistakeCode::Cycle, || {
             let names = cycle.around.map(|entry| targets.name(entry).to_owned()).collect();
             format!("cycle of {list}: {}", CycleNames::new(names).of(targets.kind()))
         });

@@ -3,7 +3,7 @@
 use super::RecordBuilder;
 use super::entities::{described, once};
 use crate::document::ids::Named;
-use crate::document::mistakes::Place;
+use crate::document::mistakes::JsonPointer;
 use crate::document::shape::Separation;
 use crate::model::error::MistakeCode;
 use crate::model::records::{Record, RoleRef, SeparationId, SeparationRecord, Slug};
@@ -14,7 +14,7 @@ impl RecordBuilder<'_> {
     pub(super) fn separations(&mut self) {
         let Self { data, context, mistakes, records, roles, separations, .. } = self;
         for (at, entry) in data.separations.iter().enumerate() {
-            let place = Place::entry(Separation::LIST, at);
+            let place = JsonPointer::entry(Separation::LIST, at);
             let slug = mistakes.check(place.field("slug"), Slug::new(&entry.slug));
             let description = described(entry.description.as_deref(), place, mistakes);
             once(separations, entry, at, mistakes);

@@ -9,7 +9,7 @@ use uuid::{Uuid, uuid};
 use super::definition::{Definition, PermissionDef, RoleDef};
 use super::entries::{Label, PermissionEntry, RoleEntry};
 use super::fingerprint::{self, Content};
-use super::names::Names;
+use super::names::EntryIndex;
 use super::{Catalog, Inner, check, new_token};
 use crate::model::error::{Error, ErrorKind, Result};
 use crate::model::records::{Description, Name, Pattern, PermissionId, RoleId, Slug};
@@ -71,10 +71,10 @@ impl Catalog {
 #[derive(Default)]
 struct Parts {
     permissions: Vec<PermissionEntry>,
-    permission_names: Names,
+    permission_names: EntryIndex,
     retired_permissions: Vec<Slug>,
     roles: Vec<RoleEntry>,
-    role_names: Names,
+    role_names: EntryIndex,
     retired_roles: Vec<Slug>,
 }
 

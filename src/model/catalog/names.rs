@@ -23,7 +23,7 @@ pub(crate) enum Taken<'a> {
 
 /// The names of the entries of one kind. Look-ups return an index.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct EntryIndex {
     by_slug: HashMap<Box<str>, Use>,
     by_id: HashMap<Uuid, u32>,
     /// Sorted. None begins with another.
@@ -37,7 +37,7 @@ enum Use {
     Retired,
 }
 
-impl Names {
+impl EntryIndex {
     /// Adds an entry. A current slug stays current if it is also added as an earlier one.
     pub(super) fn add(&mut self, at: u32, id: Uuid, slug: &Slug, renamed_from: &[Slug]) {
         self.by_slug.insert(slug.as_str().into(), Use::Present(at));

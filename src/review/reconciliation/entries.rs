@@ -13,36 +13,38 @@ use crate::review::{Place, lint};
 
 /// An entry of either kind.
 #[derive(Clone, Copy)]
-struct Entry<'c> {
+struct CatalogEntry<'c> {
     entity: EntityKind,
     id: Uuid,
     slug: &'c Slug,
 }
 
-impl Entry<'_> {
+impl CatalogEntry<'_> {
     fn place(&self) -> Place {
         Place { entity: self.entity, id: self.id, name: self.slug.to_string() }
     }
 }
 
-fn entries(catalog: &Catalog, entity: EntityKind) -> Vec<Entry<'_>> {
+fn entries(catalog: &Catalog, entity: EntityKind) -> Vec<CatalogEntry<'_>> {
     match entity {
-        EntityKind::Permission => {
-            catalog.permissions().iter().map(|e| Entry { entity, id: e.id().as_uuid(), slug: e.slug() }).collect()
-        }
-        _ => catalog.roles().iter().map(|e| Entry { entity, id: e.id().as_uuid(), slug: e.slug() }).collect(),
+        EntityKind::Permission => catalog
+            .permissions()
+            .iter()
+            .map(|e| CatalogEntry { entity, id: e.id().as_uuid(), slug: e.slug() })
+            .collect(),
+        _ => catalog.roles().iter().map(|e| CatalogEntry { entity, id: e.id().as_uuid(), slug: e.slug() }).collect(),
     }
 }
 
 impl Reconciliation {
     /// The entries of a kind in both catalogs, each in the order of its catalog.
-    fn entries(&self, entity: EntityKind) -> [Vec<Entry<'_>>; 2] {
+    fn entries(&self, entity: EntityKind) -> [Vec<CatalogEntry<'_>>; 2] {
         [&self.before, &self.after].map(|snapshot| entries(&snapshot.0.catalog.definition, entity))
     }
 }
 
 /// The entries of the first list that the second has not.
-fn without<'c>(these: Vec<Entry<'c>>, others: &[Entry<'_>]) -> Vec<Entry<'c>> {
+fn without<'c>(these: Vec<CatalogEntry<'c>>, others: &[CatalogEntry<'_>]) -> Vec<CatalogEntry<'c>> {
     let others: HashSet<Uuid> = others.iter().map(|entry| entry.id).collect();
     these.into_iter().filter(|entry| !others.contains(&entry.id)).collect()
 }
@@ -114,7 +116,7 @@ pub(super) fn roles_renamed(reconciliation: &Reconciliation) -> Findings<'_> {
 
 fn renamed(reconciliation: &Reconciliation, entity: EntityKind, code: Code) -> Findings<'_> {
     let [before, after] = reconciliation.entries(entity);
-    let present: HashMap<Uuid, Entry<'_>> = before.into_iter().map(|entry| (entry.id, entry)).collect();
+    let present: HashMap<Uuid, CatalogEntry<'_>> = before.into_iter().map(|entry| (entry.id, entry)).collect();
     Box::new(after.into_iter().filter_map(move |entry| {
         let former = *present.get(&entry.id).filter(|former| former.slug != entry.slug)?;
         let (place, slug) = (former.place(), Quoted(entry.slug.as_str()));
@@ -124,7 +126,7 @@ fn renamed(reconciliation: &Reconciliation, entity: EntityKind, code: Code) -> F
 }
 
 /// How often the tenant refers to an entry, as the end of a sentence.
-fn uses(reconciliation: &Reconciliation, entry: Entry<'_>) -> String {
+fn uses(reconciliation: &Reconciliation, entry: CatalogEntry<'_>) -> String {
     let [state, _] = reconciliation.states();
     let found = match entry.entity {
         EntityKind::Permission => state.permissions.by_id(entry.id).map(|number| {

@@ -41,7 +41,7 @@ pub(crate) enum Subject<'a> {
 
 /// Where the only entities are that can pass a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Candidates {
     Id(String),
     ExternalId(String),
     /// The members of the group with this id, or the groups that what has this id is in.
@@ -126,7 +126,7 @@ impl Test {
 
     /// Returns the places that can contain matches, and the tests still to run there. Entities at a place already pass the test
     /// that led to it.
-    pub(crate) fn places(&self) -> Option<(Vec<Place>, Vec<&Self>)> {
+    pub(crate) fn places(&self) -> Option<(Vec<Candidates>, Vec<&Self>)> {
         let only = |place| Some((vec![place], Vec::new()));
         match self {
             Self::All(tests) => {
@@ -141,9 +141,9 @@ impl Test {
                 let places = each.into_iter().flat_map(|(places, _)| places).collect();
                 Some((places, if is_exact { Vec::new() } else { vec![self] }))
             }
-            Self::Text(Attribute::Id, CompareOp::Eq, id) => only(Place::Id(id.clone())),
-            Self::Text(Attribute::ExternalId, CompareOp::Eq, id) => only(Place::ExternalId(id.clone())),
-            Self::Related(id) => only(Place::RelatedTo(id.clone())),
+            Self::Text(Attribute::Id, CompareOp::Eq, id) => only(Candidates::Id(id.clone())),
+            Self::Text(Attribute::ExternalId, CompareOp::Eq, id) => only(Candidates::ExternalId(id.clone())),
+            Self::Related(id) => only(Candidates::RelatedTo(id.clone())),
             _ => None,
         }
     }

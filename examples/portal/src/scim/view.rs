@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::attribute::ResourceKind;
 use super::error::ScimError;
-use super::filter::Place;
+use super::filter::Candidates;
 use super::query::Projection;
 use crate::api::views::tag_of;
 
@@ -83,14 +83,14 @@ impl View<'_> {
     }
 
     /// Finds the users that are at a place, by key. The members of a group are not copied: there may be very many.
-    pub(crate) fn users_at(&self, place: &Place) -> Box<dyn Iterator<Item = Cow<'_, UserRecord>> + '_> {
+    pub(crate) fn users_at(&self, place: &Candidates) -> Box<dyn Iterator<Item = Cow<'_, UserRecord>> + '_> {
         fn one<'u>(user: Option<UserRecord>) -> Box<dyn Iterator<Item = Cow<'u, UserRecord>> + 'u> {
             Box::new(user.into_iter().map(Cow::Owned))
         }
         match place {
-            Place::Id(id) => one(self.user(id).filter(|user| user.id.to_string() == *id)),
-            Place::ExternalId(id) => one(self.external_user(id)),
-            Place::RelatedTo(id) => match self.group(id) {
+            Candidates::Id(id) => one(self.user(id).filter(|user| user.id.to_string() == *id)),
+            Candidates::ExternalId(id) => one(self.external_user(id)),
+            Candidates::RelatedTo(id) => match self.group(id) {
                 Some(group) => Box::new(self.moment.members_managed_by(group.id, self.directory).map(Cow::Borrowed)),
                 None => one(None),
             },
@@ -98,11 +98,11 @@ impl View<'_> {
     }
 
     /// Finds the groups that are at a place.
-    pub(crate) fn groups_at(&self, place: &Place) -> Vec<GroupRecord> {
+    pub(crate) fn groups_at(&self, place: &Candidates) -> Vec<GroupRecord> {
         match place {
-            Place::Id(id) => self.group(id).into_iter().filter(|group| group.id.to_string() == *id).collect(),
-            Place::ExternalId(id) => self.external_group(id).into_iter().collect(),
-            Place::RelatedTo(id) => self.groups_with(id),
+            Candidates::Id(id) => self.group(id).into_iter().filter(|group| group.id.to_string() == *id).collect(),
+            Candidates::ExternalId(id) => self.external_group(id).into_iter().collect(),
+            Candidates::RelatedTo(id) => self.groups_with(id),
         }
     }
 

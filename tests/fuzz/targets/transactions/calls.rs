@@ -138,7 +138,7 @@ impl Call {
             51 => tx.create_separation(pick(&SEPARATIONS, a), 1, [other_role, pick(&ROLES, b / 6)])?.done(),
             52 => {
                 let roles = [other_role, pick(&ROLES, b / 6), pick(&ROLES, a / 2)];
-                tx.separation(pick(&SEPARATIONS, a))?.set_roles(roles)?.done()
+                tx.separation(pick(&SEPARATIONS, a))?.set_roles(roles).map(drop)
             }
             53 => tx.separation(pick(&SEPARATIONS, a))?.set_slug(pick(&SEPARATIONS, b))?.done(),
             54 => tx.delete_separation(pick(&SEPARATIONS, a)),

@@ -216,7 +216,7 @@ pub enum Base {
 }
 
 impl Base {
-    /// Returns the id of the tenant that the commit belongs to.
+    /// Returns the id of the tenant that the commit belongs to. [`Base`] has an example.
     pub fn tenant_id(self) -> TenantId {
         match self {
             Self::Create(tenant_id) => tenant_id,
@@ -292,6 +292,14 @@ pub struct StoredCommit {
 }
 
 /// The cause of a [`StoreError`]: a message, or a driver's error, which callers can downcast.
+///
+/// ```
+/// use rolecall::store::{Cause, StoreError};
+///
+/// let cause: Cause = "the server is not reachable".into();
+/// let error = StoreError::unavailable(cause);
+/// assert!(error.to_string().contains("the server is not reachable"));
+/// ```
 pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// The reason why a call of a store failed.

@@ -9,7 +9,23 @@ use crate::store::Watch;
 
 /// [`crate::authorizer::follow::Follower`] without an executor: [`run`](Self::run) follows on the calling thread.
 ///
-/// [`Authorizer::follow`](super::Authorizer::follow) makes one, and has an example.
+/// [`Authorizer::follow`](super::Authorizer::follow) makes one.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rolecall::blocking::Authorizer;
+/// use rolecall::store::MemoryStore;
+///
+/// let store = MemoryStore::default();
+/// let authorizer = Authorizer::builder().store(store.clone()).build();
+/// let follower = authorizer.follow(store).every(Duration::from_millis(10));
+/// let thread = std::thread::spawn(|| follower.run());
+///
+/// drop(authorizer); // the follower ends at its next poll
+/// thread.join().expect("the follower does not panic")?;
+/// # Ok::<(), rolecall::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a follower does nothing before `run` is called"]
 pub struct Follower(pub(super) follow::Follower);

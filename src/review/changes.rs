@@ -187,21 +187,21 @@ macro_rules! example {
 }
 
 impl<'m> WindowChanges<'m> {
-    /// Leaves out what begins.
+    /// Keeps only the ends of windows.
     #[doc = example!(".ending()", "2")]
     pub fn ending(mut self) -> Self {
         self.bound = Some(Bound::Ends);
         self
     }
 
-    /// Leaves out what ends.
+    /// Keeps only the beginnings of windows.
     #[doc = example!(".beginning()", "1")]
     pub fn beginning(mut self) -> Self {
         self.bound = Some(Bound::Begins);
         self
     }
 
-    /// Restricts them to what a user has directly: its memberships and assignments.
+    /// Restricts them to the memberships and direct assignments of a user.
     #[doc = example!(".user(\"alice\")", "1")]
     pub fn user(mut self, user: impl AsUser) -> Self {
         let snapshot = self.moment.compiled();
@@ -231,13 +231,14 @@ impl<'m> WindowChanges<'m> {
         self
     }
 
-    /// Returns why the tenant cannot be asked. The iterators are empty then.
+    /// Returns why the tenant is unavailable. The iterators are then empty.
     #[doc = example!("", "3")]
     pub fn unavailable(&self) -> Option<Reason> {
         self.why.unavailable
     }
 
-    /// Returns what they are restricted to, if it does not exist. The iterators are empty then.
+    /// Returns the kind of the user, group or role that they are restricted to, if it does not exist. The iterators are then
+    /// empty.
     #[doc = example!(".role(\"auditro\")", "0")]
     pub fn unknown(&self) -> Option<EntityKind> {
         self.why.unknown

@@ -142,7 +142,14 @@ pub fn cases() -> Vec<(Clause, &'static str)> {
 
 /// Runs every case on the calling thread, without an executor. For stores that need no reactor, as [`crate::blocking`].
 ///
-/// The example in the [module](self) uses it.
+/// ```no_run
+/// use rolecall::store::conformance::{Fixture, run_blocking};
+///
+/// fn test(fixture: &impl Fixture) {
+///     let report = run_blocking(fixture);
+///     assert!(report.passed(), "{report}");
+/// }
+/// ```
 pub fn run_blocking<F: Fixture>(fixture: &F) -> Report {
     block_on(run(fixture))
 }

@@ -13,7 +13,7 @@
 //! they are not cryptographic: redb warns that an attacker who chooses the data can cause crashes. There is a second risk.
 //! After a failed synchronisation, Linux forgets what it did not write and still shows it. After such a failure and a loss
 //! of power, a file written in one phase was found broken
-//! (`s5_what_was_shown_after_a_failed_synchronisation_survives_a_loss_of_power` in `redb/tests.rs` fails with one phase).
+//! (`s5_a_state_read_after_a_failed_sync_survives_a_loss_of_power` in `redb/tests.rs` fails with one phase).
 //! Two phases cost what a second synchronisation costs. Medians of 400 commits at 100,000 users, in turns, ext4 on a
 //! shared virtual disk, four runs of the bench `store`:
 //!
@@ -162,6 +162,13 @@ impl RedbStore {
     ///
     /// Blocks and reads the whole file. An asynchronous application should call it before it serves requests.
     ///
+    /// ```no_run
+    /// use rolecall::{Authorizer, store::RedbStore};
+    ///
+    /// let authorizer = Authorizer::builder().store(RedbStore::open("tenants.redb")?).build();
+    /// # Ok::<(), rolecall::store::RedbError>(())
+    /// ```
+    ///
     /// # Errors
     /// A [`RedbError`] if the file cannot be opened, is damaged, or is not a store of this crate.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RedbError> {
@@ -189,6 +196,15 @@ impl RedbStore {
 
 impl RedbOptions {
     /// Opens only an existing file. A missing file is an error.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("tenants.redb");
+    /// use rolecall::store::RedbStore;
+    ///
+    /// assert!(RedbStore::options().existing().open(&path).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn existing(mut self) -> Self {
         self.create = false;
         self
@@ -202,12 +218,29 @@ impl RedbOptions {
     /// Without a limit the store keeps all commits. The file then grows with every commit by some 200 bytes and the changes,
     /// each before and after. Of a tenant's creation only the envelope is kept, since no position precedes it. Freed space is
     /// reused; the file never shrinks. A new limit takes effect for a tenant at its next commit.
+    ///
+    /// ```no_run
+    /// use rolecall::store::RedbStore;
+    ///
+    /// let store = RedbStore::options().history(100_000).open("tenants.redb")?;
+    /// # Ok::<(), rolecall::store::RedbError>(())
+    /// ```
     pub fn history(mut self, max_changes: u64) -> Self {
         self.history = max_changes;
         self
     }
 
     /// Opens the file, as [`RedbStore::open`] does.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("tenants.redb");
+    /// use rolecall::store::RedbStore;
+    ///
+    /// drop(RedbStore::options().open(&path)?); // creates the file
+    /// assert!(RedbStore::options().existing().open(&path).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A [`RedbError`], as [`RedbStore::open`].

@@ -13,14 +13,16 @@
 
 mod model;
 mod policy;
+mod rule;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rolecall::error::Quoted;
 use rolecall::records::{Pattern, Slug};
 
-use self::model::{Comparison, Effect, Matcher, Model, Test};
+use self::model::{Effect, Matcher, Model};
 use self::policy::Line;
+use self::rule::{Rule, Value, value};
 use crate::cycles::{Edges, remove_cycles};
 use crate::names::{Slugs, is_key, shown, tenant_slug};
 use crate::notes::Notes;
@@ -76,58 +78,6 @@ fn domains<'l>(model: &Model, lines: &'l [Line]) -> Vec<String> {
     };
     let found: BTreeSet<&String> = lines.iter().filter_map(of_line).filter(|domain| !domain.is_empty()).collect();
     found.into_iter().cloned().collect()
-}
-
-/// What a rule says about one part of what is asked for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
-    Is(String),
-    BeginsWith(String),
-    Any,
-}
-
-impl Value {
-    fn matches(&self, asked: &str) -> bool {
-        match self {
-            Self::Is(text) => text == asked,
-            Self::BeginsWith(prefix) => asked.starts_with(prefix),
-            Self::Any => true,
-        }
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Is(text), other) | (other, Self::Is(text)) => other.matches(text),
-            (Self::BeginsWith(one), Self::BeginsWith(two)) => one.starts_with(two) || two.starts_with(one),
-            _ => true,
-        }
-    }
-
-    fn pattern(&self) -> String {
-        match self {
-            Self::Is(text) => text.clone(),
-            Self::BeginsWith(prefix) => format!("{prefix}*"),
-            Self::Any => "*".to_owned(),
-        }
-    }
-}
-
-struct Rule {
-    line: u64,
-    /// `None` if it is about everybody.
-    subject: Option<String>,
-    asked: Vec<Value>,
-}
-
-impl Rule {
-    /// Returns the parts that are asked for, if the rule has no wildcard.
-    fn literals(&self) -> Option<Vec<String>> {
-        let literal = |value: &Value| match value {
-            Value::Is(text) => Some(text.clone()),
-            _ => None,
-        };
-        self.asked.iter().map(literal).collect()
-    }
 }
 
 struct Import<'a> {
@@ -473,23 +423,6 @@ impl<'a> Import<'a> {
         let message = format!("the pattern {} would match others, so its permissions are listed", Quoted(&text));
         self.notes.changed(place, message, "grant permissions that are created later to the role yourself");
         wanted.into_iter().cloned().collect()
-    }
-}
-
-/// What a rule says about a part of what is asked for. `None` if it cannot be carried over; a rule that denies is then taken to
-/// be about everything.
-fn value(part: &Comparison, line: &Line, denies: bool) -> Option<Value> {
-    let Some(text) = part.column.and_then(|column| line.values.get(column)) else { return Some(Value::Any) };
-    let is_word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/'));
-    match part.test {
-        _ if part.star_is_any && text == "*" => Some(Value::Any),
-        Test::KeyMatch => match text.split_once('*') {
-            Some((prefix, _)) => Some(Value::BeginsWith(prefix.to_owned())),
-            None => Some(Value::Is(text.clone())),
-        },
-        Test::Function if denies => Some(Value::Any),
-        Test::Function => is_word.then(|| Value::Is(text.clone())),
-        Test::Equal => Some(Value::Is(text.clone())),
     }
 }
 

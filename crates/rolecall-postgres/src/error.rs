@@ -152,7 +152,18 @@ pub enum PostgresErrorKind {
 impl PostgresError {
     /// Returns what kind of failure it is.
     ///
-    /// The example in [`PostgresError`] uses it.
+    /// ```
+    /// use rolecall_postgres::{PostgresError, PostgresErrorKind};
+    ///
+    /// fn advice(error: &PostgresError) -> Option<&'static str> {
+    ///     match error.kind() {
+    ///         PostgresErrorKind::SchemaMissing | PostgresErrorKind::SchemaTooOld => Some("run the migration"),
+    ///         PostgresErrorKind::PoolExhausted => Some("allow more connections"),
+    ///         _ => None,
+    ///     }
+    /// }
+    /// # let _ = advice;
+    /// ```
     pub fn kind(&self) -> PostgresErrorKind {
         self.kind
     }

@@ -33,7 +33,34 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Gives the suite stores of the kind under test.
 ///
 /// A fixture answers `None` or `false` to what its store cannot do. The suite reports the cases that need it as *not
-/// exercised*. An error fails the case. The example in the [module](super) shows a complete fixture.
+/// exercised*. An error fails the case. The example in the [module](super) runs the suite with one.
+///
+/// ```
+/// use rolecall::store::MemoryStore;
+/// use rolecall::store::conformance::{Fixture, FixtureError, Task, run_on_threads};
+///
+/// struct InMemory;
+///
+/// impl Fixture for InMemory {
+///     type Store = MemoryStore;
+///
+///     async fn fresh(&self) -> Result<MemoryStore, FixtureError> {
+///         Ok(MemoryStore::default())
+///     }
+///
+///     async fn second_connection(&self, store: &MemoryStore) -> Result<Option<MemoryStore>, FixtureError> {
+///         Ok(Some(store.clone()))
+///     }
+///
+///     async fn reopen(&self, _: MemoryStore) -> Result<Option<MemoryStore>, FixtureError> {
+///         Ok(None) // a store in memory does not survive: these cases are not exercised
+///     }
+///
+///     async fn run_concurrently(&self, tasks: Vec<Task>) -> Result<(), FixtureError> {
+///         run_on_threads(tasks)
+///     }
+/// }
+/// ```
 pub trait Fixture: Send + Sync {
     /// The store under test.
     type Store: Store;

@@ -106,7 +106,19 @@ pub enum Finding {
     NotExercised(String),
 }
 
-/// One case and its result. [`Report`] has an example.
+/// One case and its result.
+///
+/// ```no_run
+/// use rolecall::store::conformance::{CaseReport, Finding};
+///
+/// fn why(case: &CaseReport) -> Option<&str> {
+///     match &case.finding {
+///         Finding::Failed(why) | Finding::NotExercised(why) => Some(why),
+///         Finding::Passed => None,
+///     }
+/// }
+/// # let _ = why;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CaseReport {
@@ -140,18 +152,37 @@ pub struct Report {
 
 impl Report {
     /// Whether no case failed. Cases that were not exercised do not count: see [`Report::not_exercised`].
+    ///
+    /// ```no_run
+    /// # fn example(report: rolecall::store::conformance::Report) {
+    /// assert!(report.passed(), "{report}");
+    /// # }
+    /// ```
     #[must_use = "an unread report tests nothing"]
     pub fn passed(&self) -> bool {
         self.failed().next().is_none()
     }
 
     /// Whether every case ran and passed.
+    ///
+    /// ```no_run
+    /// # fn example(report: rolecall::store::conformance::Report) {
+    /// // The fixture can do everything that the cases need.
+    /// assert!(report.all_passed(), "{report}");
+    /// # }
+    /// ```
     #[must_use = "an unread report tests nothing"]
     pub fn all_passed(&self) -> bool {
         self.passed() && self.not_exercised().next().is_none()
     }
 
     /// The numbers of cases that passed, failed and were not exercised, in one line.
+    ///
+    /// ```no_run
+    /// # fn example(report: rolecall::store::conformance::Report) {
+    /// println!("{}", report.summary()); // for example: 80 passed, 0 failed, 2 not exercised
+    /// # }
+    /// ```
     pub fn summary(&self) -> String {
         let (failed, not_exercised) = (self.failed().count(), self.not_exercised().count());
         let passed = self.cases.len().saturating_sub(failed.saturating_add(not_exercised));
@@ -159,11 +190,26 @@ impl Report {
     }
 
     /// The cases that failed.
+    ///
+    /// ```no_run
+    /// # fn example(report: rolecall::store::conformance::Report) {
+    /// let names: Vec<&str> = report.failed().map(|case| case.name).collect();
+    /// assert!(names.is_empty(), "{names:?}");
+    /// # }
+    /// ```
     pub fn failed(&self) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(|case| matches!(case.finding, Finding::Failed(_)))
     }
 
     /// The cases that could not run.
+    ///
+    /// ```no_run
+    /// # fn example(report: rolecall::store::conformance::Report) {
+    /// for case in report.not_exercised() {
+    ///     println!("not exercised: {case}");
+    /// }
+    /// # }
+    /// ```
     pub fn not_exercised(&self) -> impl Iterator<Item = &CaseReport> {
         self.cases.iter().filter(|case| matches!(case.finding, Finding::NotExercised(_)))
     }

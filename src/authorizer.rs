@@ -173,8 +173,8 @@ impl Authorizer {
         self.registry.all_open().into_iter().map(Tenant).collect()
     }
 
-    /// Closes the tenants that nobody holds, that have no commit in doubt, and that were last requested at least
-    /// this long ago by the authorizer's clock. Returns how many were closed. A question does not count as a
+    /// Closes the unused tenants without a commit in doubt. A tenant is unused if nothing refers to it, and its last request
+    /// was at least this long ago by the authorizer's clock. Returns how many were closed. A question does not count as a
     /// request. A duration of zero closes all tenants that nobody holds.
     ///
     /// Nothing calls this automatically. Call it on a timer, every minute for example.

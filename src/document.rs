@@ -247,7 +247,7 @@ impl Document {
         Ok(self)
     }
 
-    /// Guards a replacement by this document, or an import of it: it gives nobody a right that this user lacks (R13).
+    /// Guards a replacement by this document, or an import of it. It then gives nobody a right that this user lacks (R13).
     ///
     /// It is [`Tx::set_guard`](crate::Tx::set_guard) for documents. An import creates a tenant, and nobody is in that
     /// tenant before. So a guarded import is refused as soon as it gives anybody anything. A guarded replacement

@@ -141,7 +141,7 @@ impl Plan {
         &self.changes
     }
 
-    /// Returns who makes the change, in the application's words, if the transaction said so ([`Tx::set_actor`]).
+    /// Returns the actor of the change in the application's words, if the transaction has set one ([`Tx::set_actor`]).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -234,12 +234,12 @@ impl Plan {
         count
     }
 
-    /// Returns who would gain or lose which permissions at an instant: first existing users by key, then new users
-    /// by key. The iterator computes each user when it is asked.
+    /// Returns the users who would gain or lose permissions at an instant, each with these permissions. Existing users come
+    /// first, by key, then new users by key. The iterator computes each user when it is asked.
     ///
     /// Memberships and assignments outside their window at this instant have no effect. Ask at other instants as well if
-    /// access is temporary. A tenant that is unavailable for the moment denies everything; here it counts as if it answered,
-    /// since the plan can be committed once its state is known.
+    /// access is temporary. A tenant that is temporarily unavailable denies everything. Here it counts as if it answered,
+    /// because the plan can be committed once its state is known.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -371,7 +371,7 @@ pub struct ChangeCount {
     pub removed: usize,
 }
 
-/// What one user would gain and lose. See [`Plan::access_changes`].
+/// The permissions that one user would gain and lose. See [`Plan::access_changes`].
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -1,6 +1,6 @@
 //! Access reviews: what an auditor asks of a tenant. The report of who has what, what begins and ends, and a lint.
 //!
-//! Each is a question on a [`Moment`] or a [`Snapshot`], and an iterator: nothing is collected, so a tenant with a
+//! Each is a question on a [`Moment`] or a [`Snapshot`], and returns an iterator. Nothing is collected, so a tenant with a
 //! million users is read in bounded memory.
 //!
 //! | question | call |

@@ -1,5 +1,5 @@
-//! Tests that use internals: random histories, guarded ones, those that begin with an excess, assertions, reviews,
-//! comparisons of states, visits of users, what errors cost, and broken invariants.
+//! Tests that use internals: random histories (plain, guarded, and with an excess at the beginning), assertions, reviews,
+//! comparisons of states, visits of users, the cost of errors, and broken invariants.
 
 #[cfg(feature = "json")]
 mod assertions;

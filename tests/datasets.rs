@@ -1,6 +1,6 @@
-//! Real organisations and catalogues (`../shared/datasets`), compared with independent answers. These are the decisions
-//! that the Rust project's own program prints, and hashes of the whole matrix from a slow program that shares no code
-//! with this crate.
+//! Real organisations and catalogues (`../shared/datasets`), compared with independent answers. The Rust project's own
+//! program prints these decisions. The hashes of the whole matrix are from a slow program that shares no code with this
+//! crate.
 //!
 //! The files are not in this repository, so `cargo test` leaves this out:
 //! `cargo test --release --test datasets -- --ignored` runs it.

@@ -79,7 +79,7 @@ impl AuthorizerBuilder {
         self
     }
 
-    /// Sets where "now" comes from. The default is the system's clock.
+    /// Sets the clock, which decides what "now" is. The default is the system's clock.
     ///
     /// ```
     /// use rolecall::clock::SystemClock;

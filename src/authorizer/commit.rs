@@ -134,7 +134,7 @@ impl Tenant {
         self.0.run(|base| plan(base, CommitContext::new(&*clock), &mut f)).await
     }
 
-    /// Plans what an update would do on the newest snapshot, and commits nothing.
+    /// Plans an update on the newest snapshot, and commits nothing.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();

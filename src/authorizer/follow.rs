@@ -23,7 +23,7 @@ use crate::timer;
 /// The least pause between two polls.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Keeps the open tenants of an authorizer up to date with what other processes commit.
+/// Keeps the open tenants of an authorizer up to date with the commits of other processes.
 ///
 /// [`Authorizer::follow`] makes one. [`run`](Self::run) is the future to spawn.
 ///

@@ -69,7 +69,8 @@ impl From<Timestamp> for PastPoint {
 pub struct PastState {
     /// The state. It answers every question of a [`Moment`](crate::Moment). Its handles are not those of the tenant.
     pub snapshot: Snapshot,
-    /// Who made the commit that produced this state, when and why. `None` for the state in which the history begins.
+    /// The envelope of the commit that produced this state: who made it, when and why. `None` for the state in which the
+    /// history begins.
     pub envelope: Option<Envelope>,
     /// Whether that commit was written with another catalog than this authorizer has. If so, roles and permissions of the
     /// catalog may have meant something else then: the snapshot has today's. `None` if the envelope is not known.

@@ -88,7 +88,7 @@ impl Tenant {
         self.0.run(|base| document.plan_on(base, CommitContext::new(&*clock)).map(|plan| ((), plan))).await
     }
 
-    /// Plans what [`Tenant::replace`] would do on the newest snapshot, and commits nothing.
+    /// Plans a replacement on the newest snapshot, as [`Tenant::replace`] would make it, and commits nothing.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();

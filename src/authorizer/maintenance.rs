@@ -11,7 +11,7 @@ use crate::model::records::{Position, Revision};
 use crate::resolver::snapshot::Availability;
 
 impl Tenant {
-    /// Applies what other processes have committed, and returns the revision.
+    /// Applies the commits of other processes, and returns the revision.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
@@ -87,9 +87,9 @@ impl Tenant {
         Ok(present.revision)
     }
 
-    /// Closes the tenant: every check is denied from then on, and its memory is freed when nobody holds it any
-    /// more. Opening the tenant again returns a new `Tenant`. A commit in doubt is resolved first; if that fails,
-    /// the next opening resolves it.
+    /// Closes the tenant. Every check is denied from then on. Its memory is freed when nothing refers to it any more.
+    /// Opening the tenant again returns a new `Tenant`. A commit in doubt is resolved first; if that fails, the next opening
+    /// resolves it.
     ///
     /// ```
     /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
@@ -101,8 +101,8 @@ impl Tenant {
     /// ```
     ///
     /// # Errors
-    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update;
-    /// [`Blocked`](crate::ErrorKind::Blocked) if a [stage](Tenant::stage) does not end in time;
+    /// [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
+    /// [`Blocked`](crate::ErrorKind::Blocked) if a [stage](Tenant::stage) does not end in time.
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the runtime stops the task, or the store panics in it.
     pub async fn close(&self) -> Result<()> {
         reject_nested()?;

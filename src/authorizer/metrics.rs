@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Authorizer;
 use crate::resolver::snapshot::Availability;
 
-/// What an authorizer has done, and how its open tenants are. See [`Authorizer::metrics`].
+/// Counters of an authorizer, and the state of its open tenants. See [`Authorizer::metrics`].
 ///
 /// The first five are gauges: how it is now. The others are counters: they start at zero and only rise.
 ///
@@ -37,7 +37,7 @@ pub struct Metrics {
     pub revisions_behind: u64,
     /// Tenants that were loaded and opened.
     pub opens: u64,
-    /// Tenants that could not be opened, also those that the store does not have any more.
+    /// Tenants that could not be opened, including those that the store does not have any more.
     pub open_failures: u64,
     /// Commits of this authorizer that were applied, also the creations of tenants.
     pub commits: u64,
@@ -117,7 +117,7 @@ fn write_sample(text: &mut String, name: &str, kind: &str, help: &str, value: u6
 }
 
 impl Authorizer {
-    /// Returns what this authorizer has done, and how its open tenants are. Clones of an authorizer count together.
+    /// Returns the counters of this authorizer, and the state of its open tenants. Clones of an authorizer count together.
     ///
     /// [`Metrics::to_prometheus`] exports it. [`Tenant::lag`](crate::Tenant::lag),
     /// [`Tenant::in_doubt`](crate::Tenant::in_doubt) and [`Tenant::revision`](crate::Tenant::revision) say the same of one

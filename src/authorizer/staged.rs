@@ -117,8 +117,8 @@ impl Tenant {
     /// Plans a transaction that the application commits inside its own database transaction, together with its own rows.
     ///
     /// The closure runs once, on the latest state of the store. It is not run again if another process commits before the
-    /// application does: the application's transaction then fails with a conflict and has to be repeated as a whole.
-    /// A staged transaction without effect is an empty commit. It conflicts with any commit that would give it an effect. It
+    /// application does. The application's transaction then fails with a conflict and has to be repeated as a whole. A
+    /// staged transaction without effect is an empty commit. It conflicts with any commit that would give it an effect. It
     /// is the exception to R11. [`Staged`] says what ends a stage.
     ///
     /// ```
@@ -275,7 +275,7 @@ impl<T> Staged<T> {
     /// the answer to COMMIT was lost.
     ///
     /// If neither this commit nor another one has made the next revision, an empty commit does. A transaction that is still
-    /// open can then not be committed any more, or this call waits for its end, as long as the store waits for locks. So end
+    /// open then cannot be committed any more. Or this call waits for its end, as long as the store waits for locks. So end
     /// the transaction first.
     ///
     /// ```

@@ -109,7 +109,7 @@ fn report(_: TenantId, _: TenantEvent) {}
 #[cfg(not(feature = "tracing"))]
 fn report_following(_: FollowerEvent) {}
 
-/// Levels: what works is `DEBUG`, what an operator should look at is `WARN`, what takes a tenant out of service is `ERROR`.
+/// Levels: success is `DEBUG`. `WARN` asks an operator to look. `ERROR` means that a tenant is out of service.
 #[cfg(feature = "tracing")]
 fn report(tenant_id: TenantId, event: TenantEvent) {
     use tracing::{debug, error, warn};

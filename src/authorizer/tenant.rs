@@ -100,7 +100,7 @@ struct Remembered {
     outlived_call: bool,
 }
 
-/// What became of a commit that was in doubt. See [`Tenant::outcome`].
+/// The outcome of a commit that was in doubt. See [`Tenant::outcome`].
 ///
 /// ```
 /// # let authorizer = rolecall::blocking::Authorizer::in_memory();
@@ -156,7 +156,7 @@ impl fmt::Display for Outcome {
 pub struct Lag {
     /// How many revisions the store is known to be ahead.
     pub revisions: u64,
-    /// How many refreshes have failed since the last one that succeeded. A failed poll of a follower counts too.
+    /// The number of failed refreshes since the last successful one. A failed poll of a follower counts too.
     pub failed_refreshes: u32,
     /// An instant, by the authorizer's clock, at which this state was the latest of the store. The answers contain every
     /// commit made before that instant. They may lack later ones.
@@ -259,7 +259,7 @@ impl Inner {
         self.confirm(&mut known, asked);
     }
 
-    /// Notes that the store has the current snapshot as its latest state, as it said to somebody who asked then.
+    /// Notes that the store has confirmed the current snapshot as its latest state, in an answer to a call of that time.
     pub(super) fn is_confirmed(&self, asked: AskedAt) {
         self.confirm(&mut lock(&self.sync_state), asked);
     }

@@ -2,8 +2,9 @@
 //!
 //! A fair queue of wakers under a mutex, without a runtime. A turn or wait that is dropped passes the turn on.
 //!
-//! A waker runs code of the executor, which may reenter the queue: dropping the last waker of a task drops the task,
-//! with its own turns and waits. Therefore no waker of an executor is cloned, woken or dropped while the mutex is locked.
+//! A waker runs code of the executor, which may reenter the queue. For example, dropping the last waker of a task drops the
+//! task, with its own turns and waits. Therefore no waker of an executor is cloned, woken or dropped while the mutex is
+//! locked.
 
 #[cfg(test)]
 #[cfg(loom)]

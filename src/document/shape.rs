@@ -224,7 +224,7 @@ pub(super) struct Assertion {
     pub(super) roles: Vec<SmolStr>,
 }
 
-/// What an assertion expects.
+/// The expectation of an assertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Expect {

@@ -73,7 +73,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # As data
 /// An error serialises as the members of a problem description (RFC 9457): `code`, `title`, `detail`, and all other details
 /// that the error has. The application adds `type` and `status`. Members without a value are left out. `detail` is the
-/// sentence without the advice, which is the member `advice`: it may name a call of this crate, and so it is for developers.
+/// sentence without the advice. The member `advice` is for developers, because it may name a call of this crate.
 ///
 /// ```
 /// # use rolecall::blocking::Authorizer;
@@ -110,9 +110,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Names are written as [`Quoted`] writes them, so no name can imitate the words around it.
 ///
 /// # Complexity
-/// An error is cheap to make and to drop. Similar names are searched for when the error is shown or asked: among the
-/// first 10,000 names, or among those with the same beginning if there are more. Until then an error of a look-up holds
-/// the revision of the tenant that it was made from, and clones share the work.
+/// An error is cheap to make and to drop. Similar names are searched for when the error is shown or asked. The search covers
+/// the first 10,000 names, or those with the same beginning if there are more. Until then an error of a look-up holds the
+/// revision of the tenant that it was made from, and clones share the work.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 

@@ -281,8 +281,8 @@ impl Draft {
         self.exists(entity, slug).unusable().reason(reason.unwrap_or_default())
     }
 
-    /// Checks that the catalog neither has nor had this slug of a new permission. An entry that it had and that the
-    /// tenant still refers to counts, unless `earlier` has it, too: a plan on that state may then use the slug.
+    /// Checks that the catalog neither has nor had this slug of a new permission. A removed entry that the tenant still
+    /// refers to counts, unless `earlier` has it, too. A plan on that state may then use the slug.
     pub(super) fn check_permission_slug_in_catalog(&self, slug: &Slug, earlier: Option<&State>) -> Result<()> {
         let taken = self.next.catalog.definition.permission_slug_is_taken(slug.as_str());
         self.check_slug_in_catalog(taken, slug, earlier, |state| &state.permissions)

@@ -108,8 +108,9 @@ impl Tx {
         self.create_group(slug)
     }
 
-    /// Returns the group with this external id, and creates it if it does not exist: managed by the directory, with the
-    /// name and a slug derived from it. The transaction must act for the directory ([`Tx::set_manager`]).
+    /// Returns the group with this external id, and creates it if it does not exist. A new group is managed by the
+    /// directory, and has the name and a slug derived from it. The transaction must act for the directory
+    /// ([`Tx::set_manager`]).
     ///
     /// An existing group keeps its name and slug. A new group never takes over another group: if the derived slug is in
     /// use, the external id is appended to it.

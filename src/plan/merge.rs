@@ -16,7 +16,7 @@ use crate::resolver::snapshot::names::AsUser;
 const GAP_ADVICE: &str =
     "give one of the two users a window that contains both, or remove it from one of them, and merge again";
 
-/// What [`Tx::merge_users`] has done.
+/// The result of [`Tx::merge_users`].
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -102,9 +102,9 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`ReadOnly`](crate::ErrorKind::ReadOnly) for a permission of the
-    /// catalog; [`CatalogConflict`](crate::ErrorKind::CatalogConflict) for a slug that belongs to the tenant and to the catalog
-    /// (R9); [`Rejected`](crate::ErrorKind::Rejected) if an assertion names it (R17).
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`ReadOnly`](crate::ErrorKind::ReadOnly) for a permission of the catalog.
+    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) for a slug that belongs to the tenant and to the catalog (R9).
+    /// [`Rejected`](crate::ErrorKind::Rejected) if an assertion names it (R17).
     pub fn delete_permission(&self, permission: impl AsPermission) -> Result<()> {
         let number = self.find_permission(&permission)?;
         let row = self.with_permission(number, PermissionRow::clone)?;

@@ -47,7 +47,7 @@ mod sealed {
     }
 }
 
-/// Names something that a role can grant: a permission's slug or a pattern, a [`Slug`], a [`Pattern`], a permission's
+/// Names something that a role can grant. It is a permission's slug or a pattern, a [`Slug`], a [`Pattern`], a permission's
 /// id or handle, or a variant of the application's enum.
 ///
 /// # Security
@@ -221,9 +221,9 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`ReadOnly`](crate::ErrorKind::ReadOnly) for a role of the
-    /// catalog; [`CatalogConflict`](crate::ErrorKind::CatalogConflict) for a slug that belongs to the tenant and to the catalog
-    /// (R9); [`Rejected`](crate::ErrorKind::Rejected) if a separation (R14) or an assertion (R17) names it.
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`ReadOnly`](crate::ErrorKind::ReadOnly) for a role of the catalog.
+    /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) for a slug that belongs to the tenant and to the catalog (R9).
+    /// [`Rejected`](crate::ErrorKind::Rejected) if a separation (R14) or an assertion (R17) names it.
     pub fn delete_role(&self, role: impl AsRole) -> Result<()> {
         let number = self.find_role(&role)?;
         let row = self.with_role(number, RoleRow::clone)?;

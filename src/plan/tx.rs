@@ -17,7 +17,7 @@ use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{AT_A_TIME, Row, Table};
 
-/// A transaction in progress: what the closure of an update receives.
+/// A transaction in progress, which the closure of an update receives.
 ///
 /// Each call is validated at once, against the snapshot that the transaction began with and the calls before
 /// it. A call that returns an error changes nothing, and the transaction continues: if the closure ignores the
@@ -46,7 +46,7 @@ use crate::resolver::snapshot::table::{AT_A_TIME, Row, Table};
 /// ```
 ///
 /// # Errors
-/// Each call lists its own. Any call that names a role or a permission by its slug is refused as
+/// Each call lists its own. A call that names a role or a permission by its slug returns
 /// [`CatalogConflict`](crate::ErrorKind::CatalogConflict) if the slug belongs to the tenant and to the catalog (R9).
 ///
 /// # Consistency
@@ -93,7 +93,7 @@ impl Tx {
         self.draft().instant()
     }
 
-    /// Returns a snapshot of the state so far: what the transaction began with and what it has done.
+    /// Returns a snapshot of the state so far: the base of the transaction with its changes.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -127,7 +127,7 @@ impl Tx {
         Snapshot(std::sync::Arc::clone(self.draft().base()))
     }
 
-    /// Records who makes the change, in the application's words, for the history.
+    /// Records the actor of the change in the application's words, for the history.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -195,7 +195,7 @@ impl Tx {
         Ok(self)
     }
 
-    /// Guards the transaction: it gives nobody a right that this user lacks (R13).
+    /// Guards the transaction. It then gives nobody a right that this user lacks (R13).
     ///
     /// The transaction is judged as a whole, when the closure has returned: the state before it against the state after it.
     /// So it does not matter where in the closure the call is, nor in which order the changes are made. A plan that is

@@ -162,10 +162,9 @@ impl Tx {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound); [`Managed`](crate::ErrorKind::Managed) if a directory manages the user
-    /// or a group that the user is a direct member of (R16);
-    /// [`Rejected`](crate::ErrorKind::Rejected) if an assertion names it (R17). Suspend a local user instead, or let the
-    /// directory remove it.
+    /// [`NotFound`](crate::ErrorKind::NotFound). [`Managed`](crate::ErrorKind::Managed) if a directory manages the user or a
+    /// group that the user is a direct member of (R16). [`Rejected`](crate::ErrorKind::Rejected) if an assertion names it
+    /// (R17). Suspend a local user instead, or let the directory remove it.
     pub fn delete_user(&self, user: impl AsUser) -> Result<()> {
         let number = self.find_user(&user)?;
         self.check_not_asserted(Asserted::User(number))?;

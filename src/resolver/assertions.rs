@@ -1,9 +1,9 @@
 //! Assertions: what a tenant is expected to allow and to deny (R17).
 //!
 //! A tenant can carry them ([`Tx::create_assertion`](crate::Tx::create_assertion)). A commit after which a *binding*
-//! one fails is refused. Or an application keeps them in a file beside the organisation document, and lets its
-//! continuous integration check them: [`Assertions::check`] lists what fails, with the path that breaks it. The example
-//! program `inspect` does both with its command `test`.
+//! one fails is refused. Or an application keeps them in a file beside the organisation document, and its continuous
+//! integration checks them. [`Assertions::check`] lists the failures, each with the path that breaks the assertion. The
+//! example program `inspect` does both with its command `test`.
 //!
 //! `assertions/judge.rs` decides whether an assertion holds.
 
@@ -53,7 +53,7 @@ use crate::resolver::explain::{Path, Reason};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assertions(Vec<Assertion>);
 
-/// A statement of what a tenant is expected to allow or to deny.
+/// A statement that a tenant must allow or deny something.
 ///
 /// Users are named by their keys; groups, roles and permissions by their slugs. A name that the tenant does not have
 /// breaks the assertion, so that a typing error is not taken for a denial.
@@ -79,8 +79,8 @@ pub enum Assertion {
         /// Groups, with their subgroups.
         groups: Vec<String>,
     },
-    /// None of these users, and nobody while a member of one of these groups, may do it, at the instant of the check
-    /// and at every later one.
+    /// None of these users may do it, and nobody while a member of one of these groups. This holds at the instant of the
+    /// check and at every later one.
     Denied {
         /// The permission.
         permission: String,
@@ -215,7 +215,7 @@ impl Assertion {
         Self::Denied { permission: permission.into(), users: Vec::new(), groups: Vec::new() }
     }
 
-    /// Expects that nobody may do this but users and groups, which are added.
+    /// Expects that nobody may do this except the users and groups that are added to it.
     ///
     /// ```
     /// use rolecall::assertions::Assertion;

@@ -252,8 +252,8 @@ impl Explanation {
         Some(DidYouMean { asked, names }.to_string())
     }
 
-    /// Returns what is wrong with a name, if that is known. The catalog has renamed it, or it belongs to the tenant and
-    /// to the catalog. Or it is a pattern, or an id that was passed as text.
+    /// Returns the mistake in a name, if it is known. The catalog has renamed it, or it belongs to the tenant and to the
+    /// catalog. Or it is a pattern, or an id that was passed as text.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -355,7 +355,7 @@ impl Explanation {
     }
 }
 
-/// A role that would allow what was denied. See [`Explanation::roles`].
+/// A role that would give the denied permission. See [`Explanation::roles`].
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -382,7 +382,7 @@ pub struct GrantingRole {
     pub id: RoleId,
 }
 
-/// A group whose members are allowed what was denied. See [`Explanation::groups`].
+/// A group that would give the denied permission to a member. See [`Explanation::groups`].
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

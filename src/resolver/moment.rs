@@ -358,8 +358,8 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// That of the check if it is allowed; otherwise O(groups and roles of the user, active or not), times the windows
-    /// that combine on their paths.
+    /// That of the check if it is allowed. Otherwise O(groups and roles of the user, active or not), times the windows that
+    /// combine on their paths.
     pub fn decide(&self, user: impl AsUser, permission: impl AsPermission) -> Decision {
         let scope = self.compiled().scope();
         let (user_number, number) = (user.user(scope), permission.permission(scope));
@@ -429,7 +429,7 @@ impl<'a> Moment<'a> {
     /// # Complexity
     /// O(relations of the groups and roles on the shortest paths) where all cached rows are complete. Otherwise also those
     /// that are nearer. With short paths, [`Moment::explain`] takes three times as long if the tenant is in the processor's
-    /// cache, and 1.6 times if it is not (S and M on the page of benchmarks).
+    /// cache. It takes 1.6 times as long if it is not (S and M on the page of benchmarks).
     pub fn first_path(&self, user: impl AsUser, permission: impl AsPermission) -> Option<Path> {
         let snapshot = self.compiled();
         let (user, permission) = (user.user(snapshot.scope())?, permission.permission(snapshot.scope())?);

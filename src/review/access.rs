@@ -20,7 +20,8 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::{reverse, walk};
 
 impl Moment<'_> {
-    /// Returns a report of who is allowed what at this instant, through what, and until when.
+    /// Returns a report of the users who are allowed something at this instant: one row for each user and permission, with a
+    /// path and the end of the access.
     ///
     /// Narrow it down with its methods, and read it with [`rows`](AccessReport::rows). There is a row for each user and
     /// permission for which the check is *allowed*, and no other. So suspended users have none (R4).
@@ -104,8 +105,8 @@ impl<'m> AccessReport<'m> {
         self
     }
 
-    /// Restricts the report to what the members of a group have through it, direct and inherited members. They may have it in
-    /// another way, too; the path in a row is a shortest one.
+    /// Restricts the report to the permissions that direct and inherited members of a group have through it. They may have
+    /// it in another way, too; the path in a row is a shortest one.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -133,8 +134,8 @@ impl<'m> AccessReport<'m> {
         self
     }
 
-    /// Restricts the report to what the holders of a role have through it, direct and inherited holders. They may have it in
-    /// another way, too; the path in a row is a shortest one.
+    /// Restricts the report to the permissions that direct and inherited holders of a role have through it. They may have it
+    /// in another way, too; the path in a row is a shortest one.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -245,7 +246,8 @@ impl<'m> AccessReport<'m> {
         self.why.unavailable
     }
 
-    /// Returns what the report is restricted to, if it does not exist. The report is empty then.
+    /// Returns the kind of the user, group, role or permission that the report is restricted to, if it does not exist. The
+    /// report is empty then.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -26,7 +26,7 @@ use crate::resolver::explain::Reason;
 use crate::resolver::moment::Moment;
 use crate::resolver::snapshot::Snapshot;
 
-/// Something in a tenant that probably nobody wants, or that another catalog would change.
+/// An entry or relation of a tenant that is probably a mistake, or that another catalog would change.
 ///
 /// Its JSON is an object with the same members. `Display` writes one line with the code first.
 ///
@@ -60,7 +60,7 @@ pub struct Finding {
     pub grant: Option<String>,
     /// The problem, in a sentence.
     pub message: String,
-    /// What to do.
+    /// The advice for an administrator.
     pub advice: &'static str,
 }
 
@@ -79,9 +79,9 @@ impl Finding {
         self
     }
 
-    /// Returns what tells this finding from others: the code, the place, the other entity and the grant, with tabs between
-    /// them. It is a line of [`Accepted`]. Names are written as [`Quoted::as_field`](crate::error::Quoted::as_field) writes
-    /// them.
+    /// Returns a key that distinguishes this finding from others: the code, the place, the other entity and the grant, with
+    /// tabs between them. It is a line of [`Accepted`]. Names are written as
+    /// [`Quoted::as_field`](crate::error::Quoted::as_field) writes them.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -141,7 +141,7 @@ impl fmt::Display for Severity {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $severity:ident, $advice:literal;)*) => {
-        /// What a finding is about, with a stable code.
+        /// The kind of a finding, with a stable code.
         ///
         /// ```
         /// use rolecall::review::Code;
@@ -191,7 +191,7 @@ macro_rules! codes {
                 }
             }
 
-            /// Returns what to do about a finding with this code.
+            /// Returns the advice for a finding with this code.
             ///
             /// ```
             /// assert!(rolecall::review::Code::EqualRoles.advice().contains("one of them"));
@@ -218,7 +218,7 @@ codes! {
         "correct the pattern, revoke it, or create the permissions that it is meant for";
     /// A granted pattern matches at least a hundred permissions, or at least half of ten or more.
     PatternMatchesMuch = "pattern_matches_much", Info, "accept it, or grant narrower patterns";
-    /// A role grants what another grant of the same role gives, or a role that it includes.
+    /// A grant of a role is covered by another grant of the same role, or by a role that it includes.
     CoveredGrant = "covered_grant", Info, "revoke it, unless it must stay when the other one is revoked";
     /// A role includes another one that adds no permission to it.
     RedundantInclusion = "redundant_inclusion", Info, "exclude the role, unless somebody is to have the role itself";
@@ -304,8 +304,8 @@ type Findings<'m> = Box<dyn Iterator<Item = Finding> + 'm>;
 type Rule = for<'m, 'a> fn(&'m Moment<'a>) -> Findings<'m>;
 
 impl Moment<'_> {
-    /// Returns what probably nobody wants in the tenant, code by code in the order of [`Code::ALL`], and by name. Nothing, if
-    /// the tenant is unavailable.
+    /// Returns probable mistakes in the tenant, code by code in the order of [`Code::ALL`], and by name. Nothing, if the
+    /// tenant is unavailable.
     ///
     /// Leave out what somebody has accepted with [`Accepted`].
     ///

@@ -28,7 +28,8 @@ use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 use crate::resolver::what_if::{UserAccessChange, access_changes_by_id};
 
-/// What another catalog, for example that of the next release, would change in a tenant. [`Snapshot::reconcile`] returns it.
+/// The changes that another catalog, for example that of the next release, would make in a tenant. [`Snapshot::reconcile`]
+/// returns it.
 ///
 /// ```
 /// use rolecall::blocking::Authorizer;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Store, StoreError, StoredCommit};
 use crate::model::records::{Actor, Position, RecordKey, Revision, TenantId, Timestamp};
 
-/// A store that shows the commits of a tenant: who changed what, when and why.
+/// A store that returns the commits of a tenant: the changes, their actor, their time and their reason.
 ///
 /// The capability is optional: the library needs only [`Store`]. [`Tenant::as_of`](crate::Tenant::as_of) rebuilds a past
 /// state from it, and [`Tenant::last_change`](crate::Tenant::last_change) finds who changed a record.

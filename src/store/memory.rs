@@ -305,8 +305,8 @@ impl State {
 
 /// Checks the changes: at most one for each record, and `before` is what is stored.
 ///
-/// Relations are not compared with `before`: a reference to a catalog entry remembers the slug of its time, and a newer
-/// release knows the same entry by another slug.
+/// Relations are not compared with `before`. A reference to a catalog entry remembers the slug of its time, and a newer
+/// release may know the entry by another slug.
 fn check_changes(records: &Records, changes: &SortedChanges<'_>) -> Result<(), StoreError> {
     let mut neighbours = changes.iter().zip(changes.iter().skip(1));
     if let Some(((key, _), _)) = neighbours.find(|((key, _), (next, _))| key == next) {

@@ -168,8 +168,8 @@ fn f6_a_list_of_members_costs_a_look_up_of_each_and_what_changes() {
     assert!(moved <= same + 100 * 40, "{moved} rows, and {same} if nothing changes");
 }
 
-/// What a miss allocates depends neither on the number of entities nor on what the transaction has changed, whatever the
-/// kind of the entity and of the call.
+/// The allocations of a miss depend neither on the number of entities nor on the earlier changes of the transaction. This
+/// holds for every kind of entity and of call.
 #[test]
 fn f1_a_miss_allocates_little() {
     let misses: [(&str, Call); 12] = [

@@ -72,8 +72,8 @@ fn f34_an_error_of_the_system_names_the_file() {
 
 #[test]
 fn two_stores_creating_the_same_file_both_keep_their_commits() {
-    // redb creates a file in two steps: an empty file, then its contents. A process that opened the empty file in
-    // between, or was killed there, left a file that could not be opened, or that the next process emptied again.
+    // redb creates a file in two steps: an empty file, then its contents. A process could open the empty file in between, or
+    // be killed there. It left a file that could not be opened, or that the next process emptied again.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants");
     for round in 0..6 {

@@ -31,7 +31,7 @@ fn decide(
     }
 }
 
-/// The layer that lets a request through if its subject has a permission. For `route_layer`, inside of a
+/// The layer that passes a request on if its subject has a permission. For `route_layer`, inside of a
 /// [`TenantLayer`](crate::TenantLayer).
 ///
 /// The permission is a slug or a variant of the application's catalog.
@@ -150,8 +150,8 @@ pub trait RequiredPermission {
     const PERMISSION: Self::Permission;
 }
 
-/// The extractor that lets a request reach its handler if the subject has a permission. It has the tenant, the subject,
-/// and the moment on which the permission was checked.
+/// The extractor that succeeds if the subject of the request has a permission. It has the tenant, the subject, and the
+/// moment on which the permission was checked.
 ///
 /// ```
 /// use rolecall_axum::{Permitted, Problem, RequiredPermission};
@@ -212,7 +212,7 @@ pub struct Permitted<R> {
 }
 
 impl<R> Permitted<R> {
-    /// Returns who asks.
+    /// Returns the subject of the request.
     ///
     /// ```
     /// fn who<R>(asking: &rolecall_axum::Permitted<R>) -> &rolecall_axum::Subject {

@@ -41,8 +41,8 @@ use serde_json::{Map, Value};
 /// them, create a problem from the code and the title.
 ///
 /// # Retries
-/// A 503 has `Retry-After: 1` if it can pass by itself: the error is [retryable](Error::is_retryable), the tenant is in doubt,
-/// or its state is older than [`max_staleness`](rolecall::AuthorizerBuilder::max_staleness).
+/// A 503 has `Retry-After: 1` if it can pass by itself. The error is then [retryable](Error::is_retryable), the tenant is in
+/// doubt, or its state is older than [`max_staleness`](rolecall::AuthorizerBuilder::max_staleness).
 #[derive(Clone)]
 pub struct Problem(Box<Inner>);
 
@@ -91,7 +91,7 @@ impl Problem {
         Self(Box::new(Inner { status, code, title, members, cause: None, reason: None, challenge: None }))
     }
 
-    /// Adds what is wrong with this request in particular.
+    /// Adds the mistake of this particular request.
     ///
     /// ```
     /// use axum::http::StatusCode;

@@ -5,7 +5,7 @@ use rolecall::records::{UserId, UserKey};
 use rolecall::snapshot::AsPermission;
 use rolecall::{Decision, Explanation};
 
-/// The user who asks. The application's own authentication puts it into the extensions of a request.
+/// The user who makes a request. The application's own authentication puts it into the extensions of a request.
 ///
 /// ```
 /// use axum::extract::Request;
@@ -47,7 +47,7 @@ impl Subject {
         }
     }
 
-    /// Explains the decision, with the paths that allow it or with what would grant it.
+    /// Explains the decision, with the paths that allow it, or with the roles and groups that would.
     ///
     /// ```
     /// use rolecall_axum::Subject;

@@ -43,7 +43,7 @@ const KNOWN_COLUMNS: [&str; 10] = [
 /// The columns of `users` that are read, or that are about signing in.
 const USER_COLUMNS: [&str; 5] = ["deleted_at", "email", "email_verified_at", "password", "remember_token"];
 
-/// What to read of the tables.
+/// Options for reading the tables.
 ///
 /// ```
 /// use rolecall_import::laravel::Options;

@@ -55,7 +55,7 @@ use rolecall::error::Quoted;
 pub use self::notes::{Note, NoteKind};
 use self::output::Output;
 
-/// A tenant that was read, and notes about what differs from the source.
+/// A tenant that was read, and notes about its differences from the source.
 ///
 /// ```
 /// let imported = rolecall_import::keycloak::read(&[r#"{"realm": "acme", "users": [{"username": "alice"}]}"#], None)?;

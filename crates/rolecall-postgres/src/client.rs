@@ -20,11 +20,11 @@ pub(crate) async fn execute(client: &Client, sql: &str, values: &Values<'_>) -> 
     Ok(client.execute_typed(sql, values).await?)
 }
 
-/// A statement that was sent, and whose answer is awaited later: all statements of a load take one round trip, and so does
-/// a commit up to its COMMIT.
+/// A statement that was sent, and whose answer is awaited later. So all statements of a load take one round trip, and a
+/// commit takes one up to its COMMIT.
 ///
-/// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read, so
-/// the memory that a load takes does not depend on the size of the tenant.
+/// They are answered in the order in which they were sent. An answer waits on the wire until the one before it was read. So
+/// the memory of a load does not depend on the size of the tenant.
 struct Sent<'c, T>(MaybeDone<Pending<'c, T>>);
 
 type Pending<'c, T> = Pin<Box<dyn Future<Output = Result<T, DriverError>> + Send + 'c>>;

@@ -10,7 +10,7 @@ use rolecall::store::StoreError;
 
 use crate::schema::{SLUG_CONSTRAINT, VERSION};
 
-/// Why PostgreSQL did not do what the store asked for.
+/// The reason why a call of PostgreSQL failed.
 ///
 /// It is the cause of a [`StoreError`], and the error of the calls that only this store has.
 ///
@@ -100,7 +100,7 @@ impl DriverError {
     }
 }
 
-/// What kind of failure a [`PostgresError`] is.
+/// The kind of a [`PostgresError`].
 ///
 /// ```
 /// use rolecall_postgres::PostgresErrorKind;
@@ -137,7 +137,7 @@ pub enum PostgresErrorKind {
     StepTimeout,
     /// The server cancelled a statement: its own time limit, a lock that was not free in time, or an administrator.
     Cancelled,
-    /// The transaction met others too often: deadlocks or serialization failures.
+    /// The transaction failed too often because of other transactions: deadlocks or serialization failures.
     Contention,
     /// The role lacks a privilege. [The guide](crate::guide) lists what it needs.
     Denied,
@@ -150,7 +150,7 @@ pub enum PostgresErrorKind {
 }
 
 impl PostgresError {
-    /// Returns what kind of failure it is.
+    /// Returns the kind of failure.
     ///
     /// ```
     /// use rolecall_postgres::{PostgresError, PostgresErrorKind};
@@ -299,8 +299,8 @@ impl Error for PostgresError {
     }
 }
 
-/// The driver's error shows only its own layer. Of each layer the first line: behind it the server's detail may follow, which can
-/// have the values of a row, such as the key of a user. They stay in the source.
+/// The driver's error shows only its own layer. The first line of each layer. The next lines may be the server's detail,
+/// which can have the values of a row, such as the key of a user. They stay in the source.
 fn with_sources(error: &dyn Error) -> String {
     let first_line = |layer: &dyn Error| layer.to_string().lines().next().unwrap_or_default().to_owned();
     let (mut text, mut next) = (first_line(error), error.source());

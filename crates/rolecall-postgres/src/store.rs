@@ -230,8 +230,8 @@ impl PostgresStore {
     /// Removes old commits from the history: those older than an instant, but never the newest `keep` of a tenant. Returns
     /// how many commits it removed.
     ///
-    /// The store never removes history by itself, also not that of deleted tenants. Keep the last few thousand commits:
-    /// a process that is behind by more loads the whole tenant, and a commit whose response was lost may end as
+    /// The store never removes history by itself, also not that of deleted tenants. Keep the last few thousand commits. A
+    /// process that is behind by more loads the whole tenant, and a commit whose response was lost may end as
     /// [`Outcome::Unknown`](rolecall::authorizer::Outcome::Unknown).
     ///
     /// ```no_run

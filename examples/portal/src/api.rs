@@ -1,9 +1,9 @@
 //! The JSON calls under `/t/{tenant}/api/v1`.
 //!
-//! `api/request.rs` reads requests, `api/views.rs` has what answers contain, `api/change.rs` commits or previews a change,
-//! `api/preview.rs` has what a preview tells, `api/operations.rs` what became of a deletion that took long. Each other file has
-//! the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The description for clients is
-//! made from the handlers (`api/openapi.rs`).
+//! `api/request.rs` reads requests, and `api/views.rs` has the content of answers. `api/change.rs` commits or previews a
+//! change, `api/preview.rs` has the content of a preview, and `api/operations.rs` the outcome of a deletion that took long.
+//! Each other file has the calls about one kind of thing; `api/assignments.rs` has those that users and groups share. The
+//! description for clients is made from the handlers (`api/openapi.rs`).
 
 pub mod access;
 pub mod assignments;

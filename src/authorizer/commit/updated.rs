@@ -21,7 +21,7 @@ use crate::resolver::snapshot::Snapshot;
 /// results for long, keep `changes`, or what `described` returns.
 #[derive(Clone)]
 pub struct Updated<T> {
-    /// What the closure returned.
+    /// The result of the closure.
     pub value: T,
     /// The revision that contains the changes.
     pub revision: Revision,
@@ -29,7 +29,7 @@ pub struct Updated<T> {
     pub commit: Option<CommitId>,
     /// The changes, ordered by the keys of the records; empty if there was nothing to change.
     pub changes: Vec<Change>,
-    /// What the author of the changes probably did not want. See [`Plan::warnings`](crate::Plan::warnings).
+    /// Probable mistakes in the changes. See [`Plan::warnings`](crate::Plan::warnings).
     pub warnings: Vec<Warning>,
     /// The snapshots before and after; `None` if there was nothing to change.
     pub(super) sides: Option<(Snapshot, Snapshot)>,

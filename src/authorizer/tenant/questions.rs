@@ -129,7 +129,8 @@ impl Tenant {
         self.now().decide(user, permission)
     }
 
-    /// Returns the decision with the paths that allow it, or with what would grant it, now. See [`Moment::explain`].
+    /// Returns the decision now, with the paths that allow it, or with the roles and groups that would. See
+    /// [`Moment::explain`].
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -394,10 +395,10 @@ impl Tenant {
         Lag { revisions: ahead, failed_refreshes: known.failed_refreshes, confirmed_at: known.confirmed.instant }
     }
 
-    /// Returns what became of a commit that was in doubt when its update returned or was dropped. `None` if no such
-    /// commit is known: only the last 1,024 are remembered while the tenant is open. Updates that succeeded or met a
-    /// conflict do not count, nor do finished stages, unless the caller of [`finish`](crate::authorizer::Staged::finish) no
-    /// longer waited.
+    /// Returns the outcome of a commit that was in doubt when its update returned or was dropped. `None` if no such commit
+    /// is known: only the last 1,024 are remembered while the tenant is open. Updates that succeeded or met a conflict do
+    /// not count, nor do finished stages, unless the caller of [`finish`](crate::authorizer::Staged::finish) no longer
+    /// waited.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

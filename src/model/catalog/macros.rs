@@ -46,9 +46,9 @@
 ///
 /// # Syntax
 /// An enum of permissions, then optionally an enum of roles. Each may be followed by `retired [...];` with the slugs of
-/// removed entries, and then by `reserved [...];` with prefixes of slugs. A tenant cannot create a permission, or a
-/// role, of its own whose slug begins with a reserved prefix, so that a later release can use such slugs. An entry is a
-/// variant and its slug. Further fields follow in braces, in any order; every text is a literal:
+/// removed entries, and then by `reserved [...];` with prefixes of slugs. A tenant cannot create its own permission or role
+/// whose slug begins with a reserved prefix. So a later release can use such slugs. An entry is a variant and its slug.
+/// Further fields follow in braces, in any order; every text is a literal:
 ///
 /// | field | for | meaning | if left out |
 /// |---|---|---|---|

@@ -40,8 +40,8 @@ const fn stars(text: &str) -> Option<usize> {
     Some(stars)
 }
 
-/// Whether no character is a control character: U+0000 to U+001F, and U+007F to U+009F, of which the last 32 are `C2`
-/// and a byte up to `9F` in UTF-8.
+/// Whether no character is a control character: U+0000 to U+001F, and U+007F to U+009F. In UTF-8, the last 32 of these are
+/// `C2` and a byte up to `9F`.
 const fn has_no_controls(text: &str, lines: bool) -> bool {
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {

@@ -40,7 +40,7 @@ pub struct AssertionViolation {
     pub user: String,
     /// The first instant at which the assertion fails for the user, as in RFC 3339.
     pub at: String,
-    /// What fails, with the path, for people to read.
+    /// The failure, with the path, for people to read.
     pub problem: String,
 }
 

@@ -28,7 +28,7 @@ pub enum EntityKind {
     User,
     /// A set of roles of which a user may hold only some (R14).
     Separation,
-    /// A statement of what the tenant is expected to allow and to deny (R17).
+    /// A statement that the tenant must allow or deny something (R17).
     Assertion,
 }
 

@@ -125,8 +125,8 @@ impl Error {
         Some(DidYouMean { asked: self.name().unwrap_or_default(), names }.to_string())
     }
 
-    /// Returns what a developer can do about it, if the error knows: a call that helps, or what is wrong with the name.
-    /// The sentence ends with it.
+    /// Returns advice for a developer, if the error has some: a call that helps, or the mistake in the name. The sentence
+    /// ends with it.
     ///
     /// # Example
     /// ```
@@ -199,7 +199,7 @@ impl Error {
         &self.0.missing_rights
     }
 
-    /// Returns how many mistakes, violations or rights there are beyond those that the error lists.
+    /// Returns the number of further mistakes, violations or rights, which the error does not list.
     ///
     /// # Example
     /// ```

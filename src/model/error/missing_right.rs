@@ -75,13 +75,14 @@ pub struct MissingRight {
     pub right: String,
     /// The kind of right.
     pub kind: RightKind,
-    /// When the actor does not hold what would be given: windows as [`Window`](crate::Window) writes and parses them.
-    /// The time before the transaction does not count, so a window that begins with the transaction has no beginning.
+    /// The windows in which the actor does not hold the right, as [`Window`](crate::Window) writes and parses them. The time
+    /// before the transaction does not count, so a window that begins with the transaction has no beginning.
     pub windows: Vec<String>,
-    /// What would gain the right: a user, a group or a role. Or the separation that would be loosened.
+    /// The kind of the entity that would gain the right: a user, a group or a role. Or the separation that would be
+    /// loosened.
     pub entity: EntityKind,
-    /// The key or slug of what would gain the right, as after the transaction. A separation that would be deleted has the
-    /// slug that it had before.
+    /// The key or slug of the entity that would gain the right, as after the transaction. A separation that would be deleted
+    /// has the slug that it had before.
     pub name: String,
     /// The change that would give the right, as [`DescribedChange`](crate::plan::DescribedChange) writes it.
     pub change: String,

@@ -49,7 +49,7 @@ codes! {
     }
 }
 
-/// One mistake in a document: where it is, what kind of mistake it is, and a message for people.
+/// One mistake in a document, with its place, its kind, and a message for people.
 ///
 /// # Example
 /// ```

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Quoted;
 
-/// A user who holds more roles of a separation of duties than it allows (R14), and how.
+/// A user who holds more roles of a separation of duties than it allows (R14), with the paths.
 ///
 /// [`Moment::separation_violations`](crate::Moment::separation_violations) lists those of a tenant. A refused plan has
 /// the first one that it would cause: [`Error::separation`](crate::Error::separation).
@@ -43,7 +43,7 @@ pub struct SeparationViolation {
     pub at: String,
     /// The roles that the user holds at that instant, each with a shortest path to it.
     pub roles: Vec<HeldRole>,
-    /// Whether it is about a session: then the roles are those that it activates, and
+    /// Whether it is about a session. The roles are then those that the session activates, and
     /// [`NarrowedUser::separated`](crate::moment::NarrowedUser::separated) has refused it.
     pub in_session: bool,
 }

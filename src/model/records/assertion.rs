@@ -35,7 +35,7 @@ pub struct AssertionRecord {
     pub expected: Expectation,
 }
 
-/// What an assertion expects. This crate writes every list in the order of its ids.
+/// The expectation of an assertion. This crate writes every list in the order of its ids.
 ///
 /// ```
 /// use rolecall::records::{Expectation, RoleId, RoleRef};

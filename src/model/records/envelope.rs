@@ -97,7 +97,7 @@ pub struct Envelope {
     pub id: CommitId,
     /// The previous commit, which is that of the base. `None` for a creation. A store need not check it.
     pub previous: Option<CommitId>,
-    /// Who made the commit, in the words of the application.
+    /// The actor of the commit, in the words of the application.
     pub actor: Option<Actor>,
     /// When the commit was made, by the clock of the writer.
     pub at: Timestamp,

@@ -47,11 +47,11 @@ pub enum Record {
     Membership(Membership),
     /// A user may hold only some of these roles (R14).
     Separation(SeparationRecord),
-    /// A statement of what the tenant is expected to allow and to deny (R17).
+    /// A statement that the tenant must allow or deny something (R17).
     Assertion(AssertionRecord),
 }
 
-/// The kinds of records, in the order in which a load returns them: a record comes after those that it refers to.
+/// The kinds of records, in the order in which a load returns them. A record comes after those that it refers to.
 ///
 /// ```
 /// use rolecall::records::RecordKind;

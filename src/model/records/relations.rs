@@ -117,11 +117,11 @@ pub enum Granted {
 pub struct Grant {
     /// The role, which is the tenant's own.
     pub role: RoleId,
-    /// What the role grants.
+    /// The granted permission or pattern.
     pub granted: Granted,
 }
 
-/// A role includes another: a user who has the first also has the second.
+/// The inclusion of a role in another one. A user who has the including role also has the included one.
 ///
 /// ```
 /// use rolecall::records::{Inclusion, RoleId, RoleRef};

@@ -96,8 +96,8 @@ impl Model<'_> {
         escalations
     }
 
-    /// Returns the separations of duties that forbid less after a transaction (R14): those that are deleted, allow more of
-    /// their roles, or no longer name one of them. This model is the state before the transaction.
+    /// Returns the separations of duties that forbid less after a transaction (R14). They are deleted, allow more of their
+    /// roles, or no longer name one of them. This model is the state before the transaction.
     ///
     /// A guarded transaction is refused if there is one, whatever the actor holds.
     ///

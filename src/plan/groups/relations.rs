@@ -10,9 +10,8 @@ use crate::resolver::snapshot::entity_rows::GroupRow;
 use crate::resolver::snapshot::names::{AsRole, AsUser};
 
 impl GroupEdit<'_> {
-    /// Gives the group exactly these direct members, and returns who was added and removed. Existing members keep their
-    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory
-    /// sends.
+    /// Gives the group exactly these direct members, and returns the added and removed users. Existing members keep their
+    /// windows, unless they have ended; new members have none. Use it to apply the list of members that a directory sends.
     ///
     /// # Example
     /// ```

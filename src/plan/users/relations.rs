@@ -269,7 +269,7 @@ impl UserEdit<'_> {
         self.wish_role(role, Wish::Set(window))
     }
 
-    /// Removes a direct assignment. What groups give stays.
+    /// Removes a direct assignment. Roles that come from groups stay.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -316,8 +316,8 @@ impl UserEdit<'_> {
         self.tx.set_relations(present, wanted, Windows::Keep, |group| self.membership(group), Tx::groups_changed)
     }
 
-    /// Assigns exactly these roles directly to the user, without a window, and returns which were added and removed. What
-    /// groups give stays. All other direct assignments are removed, including those that an administrator made.
+    /// Assigns exactly these roles directly to the user, without a window, and returns which were added and removed. Roles
+    /// that come from groups stay. All other direct assignments are removed, including those that an administrator made.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -70,8 +70,8 @@ pub enum Reason {
     UuidAsKey,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
-    /// The slug belongs to a permission of the tenant and to one of the catalog, and neither gives anything until the
-    /// tenant's own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
+    /// The slug belongs to a permission of the tenant and to one of the catalog. Neither gives anything until the tenant's
+    /// own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.
     CatalogConflict,
     /// The catalog has renamed the permission: the slug is an earlier one.
     /// [`Explanation::suggestions`](crate::Explanation::suggestions) has the present one.

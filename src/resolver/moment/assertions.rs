@@ -13,7 +13,7 @@ use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::{AssertionNumbers, AssertionRow, UserRow};
 use crate::resolver::snapshot::state::State;
 
-/// An assertion that the tenant carries, with the present names of what it names (R17).
+/// A stored assertion of the tenant, with the present names of the entities that it names (R17).
 ///
 /// ```
 /// use rolecall::assertions::Assertion;
@@ -96,8 +96,8 @@ impl Moment<'_> {
         })
     }
 
-    /// Returns what breaks the assertions that the tenant carries, binding or not, at this moment or at any instant after it
-    /// (R17): by assertion, then by user. Each user is listed once for an assertion, with the first instant.
+    /// Returns the violations of the tenant's stored assertions, binding or not, at this moment or at any later instant
+    /// (R17). They are sorted by assertion, then by user. Each user is listed once for an assertion, with the first instant.
     ///
     /// No plan lets a binding assertion fail. One can fail because of stored data that breaks it, or because of a new catalog.
     /// The tenant still opens and refreshes: call this after a release to find out.
@@ -151,7 +151,7 @@ fn rows(state: &State) -> impl Iterator<Item = &AssertionRow> {
 }
 
 impl Assertions {
-    /// Checks the assertions, and returns what breaks them: in the order of the list, then by user. An empty list means that
+    /// Checks the assertions, and returns the violations, in the order of the list, then by user. An empty list means that
     /// all of them hold.
     ///
     /// Each user who breaks an assertion is listed once, with the first instant. If the tenant is not in service, no

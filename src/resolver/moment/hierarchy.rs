@@ -93,9 +93,9 @@ impl Moment<'_> {
     /// Returns a page of all groups whose members have a role through them at the instant, by slug. The search looks at
     /// slugs and names.
     ///
-    /// A group has the role because it is assigned to the group ([`Via::Direct`]), because another role of the group
-    /// includes it ([`Via::Role`]), or because a parent group has it ([`Via::Group`]). Where several are true, `via` is
-    /// on a shortest path.
+    /// A group has the role in one of three ways. The role is assigned to the group ([`Via::Direct`]), another role of the
+    /// group includes it ([`Via::Role`]), or a parent group has it ([`Via::Group`]). Where several are true, `via` is on a
+    /// shortest path.
     ///
     /// ```
     /// use rolecall::PageRequest;

@@ -20,7 +20,7 @@ use crate::resolver::snapshot::reverse;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::walk::{effective_from, is_active};
 
-/// A group or role, held directly or through others, and where it comes from.
+/// A group or role that is held directly or through others, and the way in which it is held.
 ///
 /// ```
 /// use rolecall::moment::{Inherited, Via};
@@ -43,13 +43,13 @@ pub struct Inherited<R> {
     /// The group or role.
     #[serde(flatten)]
     pub record: R,
-    /// Where it comes from, on a shortest path. Look up the group or role that it names in the same list, and so on.
+    /// The way in which it is held, on a shortest path. Look up the group or role that it names in the same list, and so on.
     pub via: Via,
     /// Whether the user that the list is about is suspended, so that this gives the user nothing (R4).
     pub suspended: bool,
 }
 
-/// Where a group or role that is held comes from.
+/// The way in which a user or group holds a group or role.
 ///
 /// ```
 /// use rolecall::moment::Via;
@@ -150,7 +150,7 @@ impl Moment<'_> {
     /// ```
     ///
     /// Where [`decide`](Moment::decide) has a reason that holds for every user, the set has it too. It is
-    /// [unknown](UserSet::unknown) for a permission that does not exist or was removed from the catalog, and
+    /// [unknown](UserSet::unknown) for a permission that does not exist or was removed from the catalog. It is
     /// [unavailable](UserSet::unavailable) with [`Reason::CatalogConflict`] for one whose slug is in conflict (R9).
     ///
     /// # Complexity
@@ -173,7 +173,7 @@ impl Moment<'_> {
         UserSet::new(self.snapshot(), users, why)
     }
 
-    /// Returns everything that a role gives, including what its included roles give.
+    /// Returns all permissions of a role, including those of its included roles.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -196,7 +196,7 @@ impl Moment<'_> {
         self.given_by(EntityKind::Role, role.role(snapshot.scope()).map(Source::Role))
     }
 
-    /// Returns everything that a group gives its members, including what its parent groups give.
+    /// Returns all permissions that a group gives its members, including those of its parent groups.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -33,7 +33,7 @@ pub struct List<T> {
     pub items: Vec<T>,
     /// Why the tenant is unavailable, if it is. The list is empty then.
     pub unavailable: Option<Reason>,
-    /// What the question was about, if it does not exist. The list is empty then.
+    /// The kind of the entity that the question was about, if it does not exist. The list is empty then.
     pub unknown: Option<EntityKind>,
 }
 
@@ -89,7 +89,7 @@ impl<T> List<T> {
         Self { items, unavailable: why.unavailable, unknown: why.unknown }
     }
 
-    /// Whether the list is an answer: the tenant is available, and what the question was about exists.
+    /// Whether the list is an answer: the tenant is available, and the entity that the question was about exists.
     ///
     /// ```
     /// # use rolecall::blocking::Authorizer;

@@ -50,7 +50,7 @@ pub struct NarrowedUser<'m> {
 }
 
 impl Moment<'_> {
-    /// Returns a user with only these of its roles: what an agent, a token or a page that shows *act as* asks with (R15).
+    /// Returns a user with only these of its roles (R15), for an agent, a token, or a page that shows *act as*.
     ///
     /// A role counts if the user has it at this moment: directly, through a group, or because another of its roles includes it.
     /// What a given role includes counts, too. A role that the user does not have gives nothing, and neither does an unknown

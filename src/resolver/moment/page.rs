@@ -137,7 +137,8 @@ pub struct Page<T> {
     /// Why the question was not answered: the tenant is unavailable. Or the page is of `who_can`, and the permission's slug is
     /// in conflict with the catalog (R9). The page is empty then.
     pub unavailable: Option<Reason>,
-    /// What the question was about, if it does not exist: the group of `members`, for example. The page is empty then.
+    /// The kind of the entity that the question was about, if it does not exist: the group of `members`, for example. The
+    /// page is empty then.
     pub unknown: Option<EntityKind>,
 }
 

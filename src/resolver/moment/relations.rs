@@ -204,7 +204,7 @@ impl Moment<'_> {
         })
     }
 
-    /// Returns what a role itself grants: permissions by slug, then patterns. Included roles are not followed.
+    /// Returns the grants of a role itself: permissions by slug, then patterns. Included roles are not followed.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -86,8 +86,8 @@ impl Moment<'_> {
         })
     }
 
-    /// Returns the users who hold more roles of a separation than it allows, at this moment or at any instant after it
-    /// (R14): by separation, then by key. Suspended users count.
+    /// Returns the users who hold more roles of a separation than it allows, at this moment or at any later instant (R14).
+    /// They are sorted by separation, then by key. Suspended users count.
     ///
     /// No plan causes an excess. One comes from stored data that breaks a separation, or from a new catalog in which a role
     /// includes another. The tenant still opens and refreshes: call this after a release, and take the roles away.

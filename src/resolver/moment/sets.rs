@@ -136,8 +136,8 @@ macro_rules! set {
                 self.why.unavailable
             }
 
-            /// Returns what the question was about, if it does not exist: a user, a role, a permission. The set is
-            /// empty then. A set that is combined from an unknown one is unknown, too.
+            /// Returns the kind of the entity that the question was about, if it does not exist: a user, a role or a
+            /// permission. The set is empty then. A set that is combined from an unknown one is unknown, too.
             #[doc = example!($one, $two, "assert_eq!(one.unknown(), None);")]
             pub fn unknown(&self) -> Option<EntityKind> {
                 self.why.unknown
@@ -362,7 +362,7 @@ impl PermissionSet {
 }
 
 impl PermissionSet {
-    /// Returns the members whose slug a pattern matches: what may be done with one resource, for example.
+    /// Returns the members whose slug a pattern matches, for example the permissions on one resource.
     ///
     /// ```
     /// # use rolecall::blocking::Authorizer;

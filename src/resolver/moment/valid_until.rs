@@ -44,8 +44,8 @@ impl Moment<'_> {
         }
     }
 
-    /// Returns when a user is allowed, past and future, if nobody changes the tenant: for a page that shows temporary
-    /// access. Empty if the user is never allowed.
+    /// Returns the windows in which a user is allowed, past and future, if nobody changes the tenant. A page can show
+    /// temporary access with them. Empty if the user is never allowed.
     ///
     /// `None` if so many windows combine that it was not worked out.
     ///

@@ -6,7 +6,7 @@
 //! offset, knows its length before it has read it, and reads windows from a place nearby. Usual rows have eight words: two
 //! cache lines for eight users.
 //!
-//! A row of its own allocation for each user with many groups, or with a window, cost a check two more cache misses: it took
+//! With an allocation of its own for each user with many groups or with a window, a check had two more cache misses and took
 //! twice as long. Next: `indexed_user.rs`, a copy of short rows where the hash of an id leads.
 
 use std::sync::Arc;

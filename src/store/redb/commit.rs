@@ -145,8 +145,8 @@ impl<'t> Tables<'t> {
 
     /// Applies every change whose `before` is what is stored.
     ///
-    /// Relations are not compared with `before`: a reference to a catalog entry remembers the slug of its time, and a newer
-    /// release knows the same entry by another slug.
+    /// Relations are not compared with `before`. A reference to a catalog entry remembers the slug of its time, and a newer
+    /// release may know the entry by another slug.
     fn replace_records(&mut self, changes: &[(Vec<u8>, &Change)]) -> Result<RecordDelta, Failure> {
         let mut neighbours = changes.iter().zip(changes.iter().skip(1));
         if let Some(((_, change), _)) = neighbours.find(|((key, _), (next, _))| key == next) {

@@ -27,8 +27,8 @@ pub(super) fn past_is_rebuilt(plan: &Plan, before: &CompiledTenant) {
     assert_eq!(records(&past), records(before));
 }
 
-/// Rejects every change that does not fit the state: adding a record that exists, removing or changing one that is
-/// absent or different (I4), and leaving an edge dangling (I1).
+/// Rejects every change that does not fit the state. It must not add a record that exists, remove or change one that is
+/// absent or different (I4), or leave an edge dangling (I1).
 pub(super) fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     let Position { revision, commit, .. } = plan.next.position;
     let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };

@@ -1,4 +1,4 @@
-//! The flaws, each with the mistake behind it, grouped by what they concern: `tenants.rs`, `commits.rs`, `reads.rs`,
+//! The flaws, each with the mistake behind it, grouped by their subject: `tenants.rs`, `commits.rs`, `reads.rs`,
 //! `histories.rs`, `statements.rs` (SQL statements), `texts.rs` (encoding) and `reopened.rs` (what a cache hides).
 
 mod commits;

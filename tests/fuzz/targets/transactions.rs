@@ -140,8 +140,8 @@ impl World {
         assert_eq!(listed, [reserved.count(); 2]);
     }
 
-    /// A guard refuses the transaction exactly if the reference model finds a gain that the actor lacks, or a separation or a
-    /// binding assertion that is loosened (R13).
+    /// A guard refuses the transaction exactly if the reference model finds a gain that the actor lacks, or a loosened
+    /// separation or binding assertion (R13).
     fn guards_are_right(&self, plan: &Plan, makes: impl Fn(&Tx) -> rolecall::Result<()>) {
         let records = self.records();
         let mut after: BTreeMap<RecordKey, Record> =

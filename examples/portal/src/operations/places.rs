@@ -1,8 +1,8 @@
 //! Limits how many large changes are under way, and orders them.
 //!
 //! A change reserves a *place* before it begins, and keeps it until it has ended, whether its client waits or not. So there are
-//! never more of them than there are places. Then it waits for its *turn*: one of a tenant at a time, so a tenant whose changes
-//! wait for its store does not hold up all others.
+//! never more of them than there are places. Then it waits for its *turn*. Each tenant has one turn at a time, so a tenant
+//! whose changes wait for its store does not hold up all others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -55,8 +55,8 @@ fn member_ids(value: Value) -> Result<Vec<String>, ScimError> {
     body::entries(value).into_iter().map(id).collect()
 }
 
-/// The attributes of a body. An attribute that the body lacks keeps its value, also in PUT, so that a group which was read without
-/// its members does not lose them by being written. An empty list of members, or `null`, removes all.
+/// The attributes of a body. An attribute that the body lacks keeps its value, even in PUT. So a group that was read without
+/// its members does not lose them when it is written. An empty list of members, or `null`, removes all.
 fn edits(mut body: Attributes) -> Result<Vec<Edit>, ScimError> {
     super::check_schema(&body, ResourceKind::Group)?;
     let mut edits = vec![display_name(body.remove("displayname").unwrap_or_default())?];

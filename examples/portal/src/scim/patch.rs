@@ -1,5 +1,5 @@
-//! The operations of PATCH (RFC 7644, section 3.5.2), also as Entra and Okta send them: capitalised, without a path, and
-//! with the members to remove as a value.
+//! The operations of PATCH (RFC 7644, section 3.5.2). Entra and Okta send them capitalised, without a path, and with the
+//! members to remove as a value.
 
 use scim_v2::filter::PatchPath;
 use serde_json::Value;

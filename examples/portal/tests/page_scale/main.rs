@@ -1,6 +1,6 @@
-//! How long each page, each call and the largest changes of a large tenant take: 100,000 users, 10,000 groups on four levels, one
-//! group with everybody as a member. Run it in release, and nothing at the same time:
-//! `cargo test --release -p rolecall-portal --test page_scale -- --ignored --nocapture --test-threads 1`.
+//! The time of each page, of each call and of the largest changes in a large tenant. It has 100,000 users, 10,000 groups on
+//! four levels, and one group with everybody as a member. Run it in release, and nothing at the same time: `cargo test
+//! --release -p rolecall-portal --test page_scale -- --ignored --nocapture --test-threads 1`.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says so by failing")]
 

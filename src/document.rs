@@ -332,8 +332,8 @@ fn in_json(message: &str) -> String {
     }
 }
 
-/// Quotes the name in a message of the parser about an unknown field or value, which the parser does not escape. What
-/// follows the name is the parser's own, so its last occurrence ends the name.
+/// Quotes the name in a message of the parser about an unknown field or value, which the parser does not escape. The text
+/// after the name is the parser's own, so the last occurrence of that text ends the name.
 fn unknown_name(message: &str) -> Option<String> {
     let (kind, rest) = [("unknown field `", "unknown field "), ("unknown variant `", "unknown value ")]
         .into_iter()

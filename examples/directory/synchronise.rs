@@ -35,7 +35,7 @@ pub(crate) struct Department {
     pub(crate) members: Vec<String>,
 }
 
-/// Who joined and left each department that changes, by its name.
+/// The users who joined and left each department that changes, by its name.
 pub(crate) type Moves = Vec<(String, ListChanges<UserKey>)>;
 
 const OKTA: &str = "okta";

@@ -232,7 +232,7 @@ impl Authorizer {
     }
 }
 
-/// What to do about a creation in doubt.
+/// The advice about a creation in doubt.
 const CREATION_ADVICE: &str = "open the tenant by its slug to find out, before you create it again";
 
 /// The error of a creation whose task the runtime has stopped.

@@ -28,7 +28,7 @@ use crate::store::{Base, Commit, Since, StoreError, StoredCommit};
 /// The number of conflicts after which the commit stays in doubt until the next call.
 const MOST_ROUNDS: usize = 4;
 
-/// What to do next.
+/// The next step.
 enum Round {
     Resolved(Outcome),
     Again,

@@ -1,4 +1,4 @@
-//! What an authorizer counts and reports: one list of events, for the counters and for the feature `tracing`.
+//! The counters and reports of an authorizer: one list of events, for the counters and for the feature `tracing`.
 //!
 //! Deliberately absent: checks, and everything that names a person or a tenant. An event has ids, revisions, numbers and
 //! the codes of errors. The text of an error may contain keys and slugs, so it is left out.
@@ -11,7 +11,7 @@ use super::tenant::{Inner, Outcome, Shared};
 use crate::model::error::{Error, ErrorKind};
 use crate::model::records::{CommitId, Position, Revision, TenantId};
 
-/// What happened to a tenant.
+/// An event in the life of a tenant.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only spans and events show what an event contains"))]
 pub(super) enum TenantEvent {
@@ -56,7 +56,7 @@ impl TenantEvent {
     }
 }
 
-/// What happened to a follower.
+/// An event in the work of a follower.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only events show what it contains"))]
 pub(super) enum FollowerEvent {

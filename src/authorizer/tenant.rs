@@ -224,7 +224,7 @@ impl Inner {
         let next =
             if next.availability == availability { next } else { Arc::new(next.with_availability(availability)) };
         let published = self.current.publish(Arc::clone(&next));
-        // What the store has said is about this snapshot, and not about the one before it.
+        // The answer of the store is about this snapshot, and not about the one before it.
         self.latest_is(next.position.revision);
         if !must_hold(published || !self.is_open(), PUBLISHED) {
             self.current.set_availability(Availability::Broken);

@@ -40,7 +40,7 @@ struct RecordBuilder<'a> {
     user_numbers: Vec<Option<u32>>,
 }
 
-/// What becomes of the records that are built.
+/// The use of the records that are built.
 enum Output<'a> {
     /// An import adds all of them, in the order of kinds. A creation takes changes, so millions of records are never
     /// copied.

@@ -154,11 +154,11 @@ struct Inner {
     length: Option<usize>,
     /// The beginning of the sentence: the reason for the call.
     preface: Option<&'static str>,
-    /// What breaks a separation of duties.
+    /// The violation of a separation of duties.
     separation: Option<SeparationViolation>,
     /// An assertion that fails.
     assertion: Option<AssertionViolation>,
-    /// What to do about it.
+    /// The advice for a developer.
     advice: Option<&'static str>,
     revision: Option<Revision>,
     commit: Option<CommitId>,
@@ -225,11 +225,11 @@ impl Error {
     }
 }
 
-/// What to do about a slug that belongs to the tenant and to the catalog.
+/// The advice about a slug that belongs to the tenant and to the catalog.
 const CONFLICT_ADVICE: &str = "rename or delete the tenant's own by its id";
-/// What to do about content that breaks invariants.
+/// The advice about content that breaks invariants.
 const CORRUPT_ADVICE: &str = "repair these records in the store or restore a backup, then open or refresh the tenant";
-/// What to do about a commit in doubt.
+/// The advice about a commit in doubt.
 const IN_DOUBT_ADVICE: &str = "ask for its `outcome` before you repeat the call: the commit may have been applied";
 
 /// Constructors for this crate.

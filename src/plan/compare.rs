@@ -44,7 +44,7 @@ impl Plan {
     /// Returns the changes of this plan that another plan does not make, in the order of [`Plan::changes`].
     ///
     /// A rebased plan has exactly the changes of its original, and no others. Use this to compare a plan with one that
-    /// was made again. What a transaction creates gets new ids each time, so it is in the result.
+    /// was made again. Created entities get new ids each time, so they are in the result.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -7,7 +7,7 @@ use crate::model::records::{Change, GroupId, GroupRecord, Manager, Record, Recor
 use crate::resolver::snapshot::entity_rows::{GroupRow, UserRow};
 use crate::resolver::snapshot::state::State;
 
-/// What makes the changes, and how it can act for a directory.
+/// The author of the changes, and how it can act for a directory.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Author {
     Transaction,

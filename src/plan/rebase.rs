@@ -237,8 +237,8 @@ impl<'a> Rebase<'a> {
         Ok(())
     }
 
-    /// A new id or slug belongs to nothing else. What belongs to another entity of the tenant and of the same kind is found
-    /// when the changes are applied, because the plan may free it.
+    /// A new id or slug belongs to nothing else. A name of another entity of the tenant and of the same kind is found when
+    /// the changes are applied, because the plan may free it.
     fn check_new_name(&self, change: &Change, draft: &Draft) -> Result<()> {
         let Some(after) = change.after() else { return Ok(()) };
         if let ([Some(own), None], None) = (named(after), change.before()) {

@@ -77,7 +77,7 @@ impl Wish {
     }
 }
 
-/// What replacing a whole list does with the windows of the entries that stay.
+/// The effect of replacing a whole list on the windows of the entries that stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Windows {
     /// They stay, unless they have ended.

@@ -60,7 +60,7 @@ pub enum Warning {
         name: String,
         /// The slug of the group, the role or the permission, or the pattern.
         still: String,
-        /// What gives it: the slug of a group or a role, or a pattern.
+        /// The source that gives it: the slug of a group or a role, or a pattern.
         through: String,
     },
 }
@@ -123,7 +123,7 @@ impl Plan {
     }
 }
 
-/// Returns the warning for a removed relation, if both ends are there and something else gives what it gave.
+/// Returns the warning for a removed relation, if both ends exist and another relation gives the same.
 fn still_given(state: &State, removed: &RecordKey, when: &When<'_>) -> Option<Warning> {
     let State { users, groups, roles, permissions, .. } = state;
     let user = |id: UserId| state.user_by_id(id.as_uuid());

@@ -1,4 +1,4 @@
-//! What begins and what ends within a span: memberships, assignments and parent links with windows.
+//! The windows that begin or end within a span: memberships, assignments and parent links with windows.
 //!
 //! A group and a role know which of their members and holders have a window. So users without a window are not read.
 

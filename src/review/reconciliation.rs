@@ -1,4 +1,4 @@
-//! What another catalog would change in a tenant: asked before a deploy, for each tenant.
+//! The changes that another catalog would make in a tenant: asked before a deploy, for each tenant.
 //!
 //! The records of the tenant are read again under the other catalog, as the next release would load them, and the two
 //! snapshots are compared. So the result follows the rules by construction, not by a second implementation of them.

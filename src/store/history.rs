@@ -248,7 +248,7 @@ pub struct CommitPage {
     pub commits: Vec<StoredCommit>,
     /// Where the next page begins: pass it to [`CommitQuery::before`]. `None` if no older commit is in the history.
     pub next: Option<Revision>,
-    /// The position before the oldest commit of the history. What changed before is not known any more.
+    /// The position before the oldest commit of the history. Earlier changes are not known any more.
     pub start: Position,
 }
 

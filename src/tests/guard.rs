@@ -208,7 +208,8 @@ fn lists_all(error: &Error, expected: &[BTreeSet<Gain>]) {
     }
 }
 
-/// What everybody can use at each instant: what somebody has by its key, and no rights for those who are suspended.
+/// The rights that everybody can use at each instant: what somebody has by its key, and no rights for those who are
+/// suspended.
 fn usable(model: &Model<'_>, user: UserId, instant: i64) -> BTreeSet<ModelRight> {
     let is_active = model.users().any(|record| record.id == user && record.status == Status::Active);
     if is_active { model.rights(ModelGainer::User(user), at(instant)) } else { BTreeSet::new() }

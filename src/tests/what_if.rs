@@ -10,7 +10,7 @@ use crate::model::reference::Model;
 use crate::resolver::snapshot::Snapshot;
 use crate::what_if::{PermissionWindows, Question};
 
-/// What each user may do at each instant, by key and slug.
+/// The permissions of each user at each instant, by key and slug.
 pub(super) struct Answers(BTreeMap<Timestamp, BTreeSet<(String, String)>>);
 
 impl Answers {

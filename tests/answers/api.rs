@@ -76,8 +76,8 @@ fn every_public_type_crosses_threads() {
     all!(sent: Decision, Page<UserRecord>);
 }
 
-/// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock. What borrows one
-/// stays on its thread.
+/// A [`Moment`] cannot be shared between threads: it records without a lock whether it has read the clock. Values that
+/// borrow one stay on its thread.
 #[test]
 fn values_have_the_common_traits() {
     all!(value: Window, Timestamp, Revision, Position, PermissionHandle, UserHandle, PageRequest, Origin, Via, Outcome, Lag, Metrics);

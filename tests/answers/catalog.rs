@@ -10,7 +10,7 @@ use rolecall::store::MemoryStore;
 use rolecall::{Decision, EntityKind, ErrorKind, PageRequest, Reason, Timestamp, Window};
 
 rolecall::catalog! {
-    /// What a user of the first release may do.
+    /// The permissions of the first release.
     pub enum Permission {
         PostsRead = "posts:read" { name: "Read posts", category: "Posts" },
         PostsWrite = "posts:write",

@@ -55,7 +55,7 @@ fn the_only_permission_is_not_everything() {
     assert_eq!(found(&acme), ["all_permissions: user `alice` has every permission, which is 2 of 2"]);
 }
 
-/// What a pattern may match later counts, and of two that say the same one stays.
+/// Later matches of a pattern count. Of two equal grants, one is not reported.
 #[test]
 fn a_grant_is_redundant_if_another_one_covers_it_now_and_later() {
     let by_pattern = acme(|tx| {

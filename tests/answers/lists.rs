@@ -125,7 +125,7 @@ fn f13_ids_and_handles_of_nobody_are_unknown() {
     assert_eq!(now.groups_of(id).unknown, Some(EntityKind::User));
 }
 
-/// What a role gives that does not exist is not less than what alice may do.
+/// The permissions of an unknown role are not a subset of those of alice.
 #[test]
 fn f13_an_unknown_set_is_no_subset_and_not_disjoint() {
     let acme = acme();

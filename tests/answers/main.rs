@@ -1,4 +1,4 @@
-//! What a tenant answers: questions and their explanations, the catalog, errors and their texts, reviews, the JSON.
+//! The answers of a tenant: questions and their explanations, the catalog, errors and their texts, reviews, the JSON.
 //!
 //! The files are one test program, because each program is linked separately.
 

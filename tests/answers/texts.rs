@@ -169,7 +169,7 @@ fn errors_read_well() {
             edit(|tx| tx.permission("posts:*")?.done()),
             "permission `posts:*` not found; this is a pattern, and only a grant can have one; name one permission",
         ),
-        // What exists already.
+        // Entities that exist already.
         (edit(|tx| tx.create_user("alice@acme.com")?.done()), "user `alice@acme.com` already exists"),
         (edit(|tx| tx.create_group("staff")?.done()), "group `staff` already exists"),
         (

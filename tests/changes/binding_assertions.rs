@@ -76,11 +76,11 @@ fn a_commit_after_which_a_binding_assertion_fails_is_refused_with_the_path() {
     );
     let json = serde_json::to_value(&error).unwrap();
     assert_eq!((&json["code"], &json["assertion"]["user"]), (&"assertion_failed".into(), &"bob".into()));
-    // What breaks nothing is committed.
+    // Changes that break no assertion are committed.
     acme.update(|tx| tx.user("bob")?.join("finance")?.done()).unwrap();
 }
 
-/// What changes neither a user nor its groups and roles, and makes an assertion fail for it.
+/// Changes of neither a user nor its groups and roles that make an assertion fail for it.
 #[test]
 fn a_grant_a_rename_or_another_expectation_can_break_an_assertion() {
     let acme = tenant();
@@ -131,13 +131,13 @@ fn a_violation_by_a_release_is_tolerated_but_must_not_grow() {
     let failures =
         |slug: &str| acme.now().assertion_violations().into_iter().filter(|failure| failure.assertion == slug).count();
     assert_eq!((failures("apart"), failures("lax"), failures("nobody-reads")), (2, 2, 1));
-    // What fails no more than before is committed.
+    // Changes after which no more fails than before are committed.
     acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap();
     acme.update(|tx| tx.assertion("nobody-reads")?.set_description("An excess of a release.")?.done()).unwrap();
     let problem = refused(&acme, |tx| tx.user("alice")?.assign("auditor")?.done());
     assert!(problem.starts_with("user `alice` holds 3 of the roles: "), "{problem}");
     refused(&acme, |tx| tx.user("carol")?.assign("clerk")?.done());
-    // What fails until May does not fail until June.
+    // A failure that ends in May must not last until June.
     let problem = refused(&acme, |tx| tx.user("bob")?.extend_assignment("clerk", june)?.done());
     assert!(problem.starts_with("user `bob` holds 2 of the roles from 2027-05-01T00:00:00Z: "), "{problem}");
     // A failure is tolerated only if the assertion was binding before and about the same.

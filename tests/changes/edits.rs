@@ -267,7 +267,7 @@ fn f6_a_refused_set_of_groups_changes_nothing() {
     assert_eq!((changes.added.len(), changes.removed.len()), (1, 1));
 }
 
-/// What a directory does at night: nearly nothing has changed.
+/// The nightly run of a directory: nearly nothing has changed.
 #[test]
 fn f6_a_list_of_many_members_changes_only_those_that_differ() {
     let (acme, _) = acme();

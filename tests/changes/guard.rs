@@ -122,7 +122,7 @@ const DOORS: &[(&str, Call)] = &[
     ("a merge", |tx| tx.merge_users("eve", "bob").map(drop)),
 ];
 
-/// What `alice` may do, because nobody gains what she does not hold.
+/// Changes that `alice` may make, because nobody gains a right that she does not hold.
 const FREE: &[(&str, Call)] = &[
     ("to give what one holds", |tx| tx.user("bob")?.assign("editor")?.done()),
     ("to give a part of it", |tx| tx.user("bob")?.assign("reader")?.join("staff")?.done()),

@@ -304,7 +304,7 @@ fn an_excess_in_stored_data_is_reported_and_does_not_grow() {
     let violations = acme.now().separation_violations();
     assert_eq!(violations.len(), 1);
     assert_eq!((violations[0].user.as_str(), violations[0].roles.len()), ("alice", 2));
-    // What does not give more is possible, also to the same user; what gives more is not.
+    // Changes that give nothing more are possible, even to the same user. Changes that give more are not.
     acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap();
     refused(&acme, |tx| tx.user("alice")?.assign("auditor")?.done());
     refused(&acme, |tx| tx.user("bob")?.assign("clerk")?.done());

@@ -397,7 +397,7 @@ fn r16_a_document_that_deletes_a_member_of_a_managed_group_says_so() {
     }
 }
 
-/// A catalog that reserves prefixes refuses new entries under them. What the tenant has stays, and a backup can be
+/// A catalog that reserves prefixes refuses new entries under them. The entities of the tenant stay, and a backup can be
 /// restored.
 #[test]
 fn f26_a_document_cannot_bring_a_slug_that_the_catalog_reserves() {

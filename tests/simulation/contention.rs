@@ -82,7 +82,7 @@ fn processes(many: usize, time: &Time, latency: Latency, seed: u64) -> Vec<Write
     opened.into_inner()
 }
 
-/// What one run of two processes showed.
+/// The result of one run of two processes.
 struct Removals {
     removing: Writer,
     busy_conflicts: u32,

@@ -54,7 +54,7 @@ pub(crate) enum Op {
     Follow(Line, usize),
 }
 
-/// What the application does with a stage.
+/// The use of a stage by the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Commits its transaction and finishes, whatever COMMIT answered.

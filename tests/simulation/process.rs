@@ -17,7 +17,7 @@ use crate::server::Sent;
 /// The tenants that it holds, and its commits without a known outcome.
 pub(crate) struct Process {
     pub(crate) authorizer: Authorizer,
-    /// What runs the calls whose callers are gone, if anything does.
+    /// The runtime of the calls whose callers have gone, if there is one.
     pub(crate) runtime: Option<Simulated>,
     pub(crate) handles: Vec<Handle>,
     pub(crate) plans: Vec<(usize, Edit, Plan, Tenant)>,

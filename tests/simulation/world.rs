@@ -45,7 +45,7 @@ pub(crate) struct World {
     /// The commits that were reported as aborted, and when.
     pub(crate) never: Vec<(CommitId, Instant)>,
     pub(crate) ops: usize,
-    /// What the application does with the stage of each operation that has one.
+    /// The use of the stage by the application, for each operation that has one.
     pub(crate) stages: HashMap<usize, Ending>,
     /// Whether processes with runtimes follow each other now and then.
     pub(crate) follows: bool,
@@ -71,7 +71,7 @@ pub(crate) struct Task {
     /// `None` if the caller has hung up, or has its answer.
     future: Option<Running>,
     flag: Arc<Flag>,
-    /// What the runtime does for it.
+    /// The work of the runtime for it.
     jobs: Vec<Job>,
     /// Whether the store has panicked in the job that the caller waits for.
     has_panicked: bool,

@@ -178,7 +178,7 @@ fn every_situation_is_reached() {
             is_in_doubt(one) && is_in_doubt(two) && base(one) == base(two),
             one.authorizer.stage.is_some() && two.transaction == Transaction::Open,
             is_in_doubt(one) && two.transaction == Transaction::Open,
-            // What makes the next revision for one process decides for the other, too.
+            // The commit that makes the next revision for one process decides for the other, too.
             found(one, two.empty),
             found(one, two.staged),
             one.late_empty.is_some() && found(two, one.empty),

@@ -76,7 +76,7 @@ pub(crate) enum Transaction {
     RolledBack,
 }
 
-/// What an authorizer waits for while it resolves its staged commit.
+/// The event that an authorizer waits for while it resolves its staged commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Resolving {
     /// About to ask for the commits since the base.
@@ -99,7 +99,7 @@ pub(crate) struct Authorizer {
     pub(crate) resolving: Option<Resolving>,
     /// Whether the application has dropped a stage whose commit was handed out.
     pub(crate) is_dropped: bool,
-    /// What finish has returned.
+    /// The result of finish.
     pub(crate) told: Option<Known>,
 }
 

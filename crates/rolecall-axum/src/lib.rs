@@ -93,7 +93,7 @@
 //! # Consistency
 //! [`TenantLayer`] takes one [`Moment`](rolecall::Moment) for each request. Every layer, every extractor and every
 //! question of the handler uses it. So a request sees one revision and one instant, whatever is committed meanwhile.
-//! What the handler commits itself is in `tenant().now()`, not in this moment. Where a client talks to several instances,
+//! The commits of the handler itself are in `tenant().now()`, not in this moment. Where a client talks to several instances,
 //! [`TenantLayer::position_header`] lets each of them show at least what the client has seen.
 //!
 //! # Security

@@ -89,7 +89,7 @@ struct Import<'a> {
     /// The links of the domain, users to roles and roles to roles.
     links: Edges,
     roles: BTreeSet<String>,
-    /// What rules name without wildcards: the permissions.
+    /// The requests that rules name without wildcards: the permissions.
     asked: BTreeSet<Vec<String>>,
 }
 

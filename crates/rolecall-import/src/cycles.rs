@@ -1,4 +1,4 @@
-//! Leaves out the edges that close cycles, which a document may not have (R7). What remains gives less, never more.
+//! Leaves out the edges that close cycles, which a document may not have (R7). The remaining edges give less, never more.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -30,8 +30,8 @@
 //! | laravel-permission: its tables as CSV | [`laravel`] |
 //! | Keycloak: the export of a realm | [`keycloak`] |
 //!
-//! An import never gives a user more than the source does. What a document cannot express is left out, and there is a
-//! [`Note`] about each such thing. Read all of them before you use the document. The page *Moving in* of rolecall's
+//! An import never gives a user more than the source does. It leaves out everything that a document cannot express, and adds
+//! a [`Note`] about each such thing. Read all of them before you use the document. The page *Moving in* of rolecall's
 //! documentation says what becomes what.
 //!
 //! # Security

@@ -17,7 +17,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Note {
-    /// What happened to it.
+    /// The treatment of the entry.
     pub kind: NoteKind,
     /// The subject of the note: a line, a row or an entity of the source.
     pub place: String,
@@ -27,7 +27,7 @@ pub struct Note {
     pub advice: Option<String>,
 }
 
-/// What happened to something in the source.
+/// The treatment of an entry of the source.
 ///
 /// ```
 /// assert_eq!(rolecall_import::NoteKind::LeftOut.to_string(), "left out");

@@ -111,7 +111,7 @@ fn a_realm_of_keycloak_in_two_files() {
         ("bo", "berths:cancel", true),
         ("carl", "crew", false),
         ("dina", "crew", false),
-        // What a new user of the realm has.
+        // The access of a new user of the realm.
         ("bo", "berths:view", true),
         ("dina", "berths:view", false),
         ("bo", "offline_access", true),
@@ -151,7 +151,7 @@ fn strange_names_become_valid_documents() {
     }
 }
 
-/// Whatever is left out, its note says what to do.
+/// The note about each omitted entry says what to do.
 #[test]
 fn notes_about_mistakes_of_the_source_have_advice() {
     let model = |subject: &str| {

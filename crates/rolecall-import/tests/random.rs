@@ -23,7 +23,7 @@ const USERS: usize = 4;
 const OBJECTS: [&str; 4] = ["inv", "inv:eu", "in*", "pay"];
 const ACTIONS: [&str; 3] = ["read", "eu:read", "*"];
 
-/// What casbin answers: the subject of a rule is reached by links, the object by `keyMatch`, and a star is any action.
+/// The answer of casbin: the subject of a rule is reached by links, the object by `keyMatch`, and a star is any action.
 fn casbin_allows(
     rules: &[Rule],
     links: &[(usize, usize)],
@@ -329,7 +329,7 @@ fn tables() -> impl Strategy<Value = Tables> {
 }
 
 impl Tables {
-    /// What laravel-permission answers for the first team and the first guard. It does not find deleted users.
+    /// The answer of laravel-permission for the first team and the first guard. It does not find deleted users.
     fn allows(&self, user: usize, permission: &str) -> bool {
         let Some(permission) = PERMISSIONS.iter().position(|asked| *asked == (permission, 0)) else { return false };
         let is_of_team = |team: Option<usize>| !self.with_teams || team == Some(0);

@@ -205,8 +205,8 @@ impl Bench {
     }
 }
 
-/// What a process pays for each commit of another one: it asks the store, reads the commit, applies it, and publishes the
-/// state. First for one commit at a time, then for many at once.
+/// The cost of each commit of another process: it asks the store, reads the commit, applies it, and publishes the state.
+/// First for one commit at a time, then for many at once.
 async fn following(url: &str, schema: &str, rounds: u32) {
     let config: Config = url.parse().unwrap();
     let open = || {

@@ -118,7 +118,7 @@ async fn send(
     get(&row, 0)
 }
 
-/// What happens to the tenant record.
+/// The change of the tenant record.
 #[derive(Clone, Copy, Debug)]
 enum TenantChange<'a> {
     None,

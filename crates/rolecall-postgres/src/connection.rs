@@ -71,7 +71,7 @@ impl<'t> Connection<'t> {
         Ok(Self { link: Some(link), limit: StepLimit(limit) })
     }
 
-    /// Keeps what was done since the savepoint, in the transaction of the application.
+    /// Keeps the changes since the savepoint, in the transaction of the application.
     pub(crate) async fn release_savepoint(mut self) -> Result<(), Failure> {
         let Some(link) = self.link.take() else { return Err(Failure::damaged("a savepoint was released twice")) };
         self.limit.within("the release of the savepoint", link.keep()).await
@@ -85,7 +85,7 @@ impl<'t> Connection<'t> {
     pub(crate) async fn finish<T>(self, answer: Result<T, Failure>) -> Result<T, Failure> {
         let is_at_rest = match &answer {
             Ok(_) => true,
-            // What these leave behind is a transaction to be rolled back, or none.
+            // They leave behind a transaction to be rolled back, or none.
             Err(
                 Failure::Again(_)
                 | Failure::Answer(StoreError::Conflict { .. } | StoreError::Deleted | StoreError::SlugTaken),

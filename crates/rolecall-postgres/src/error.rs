@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean: which of them are certain, which can be tried again, which may hide a success (S6).
+//! The meaning of PostgreSQL's errors: which of them are certain, which can be tried again, which may hide a success (S6).
 
 use std::error::Error;
 use std::fmt;
@@ -50,7 +50,7 @@ pub(crate) enum DriverError {
     Sqlx(#[from] sqlx::Error),
 }
 
-/// What the server said.
+/// The report of the server.
 struct Report<'e> {
     code: &'e str,
     /// Whether its severity is `ERROR`: the session goes on.
@@ -343,7 +343,7 @@ pub(crate) enum Stage {
     AtCommit,
 }
 
-/// What to do after a failure.
+/// The next step after a failure.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The server rolled back for a reason that passes, and the session goes on: start again.

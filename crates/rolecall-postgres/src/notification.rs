@@ -1,4 +1,4 @@
-//! What commits send by NOTIFY, over either client: the channel, and the texts.
+//! The notifications that commits send by NOTIFY, over either client: the channel, and the texts.
 
 use uuid::Uuid;
 

@@ -59,7 +59,7 @@ fn unreadable(tenant_id: TenantId, error: impl std::fmt::Display) -> Failure {
     Failure::damaged(format!("table tenants, row with {}: {error}", describe(tenant_id)))
 }
 
-/// What a load has done so far.
+/// The progress of a load.
 pub(crate) struct Loading<'s> {
     pub(crate) sink: &'s mut (dyn Sink + 's),
     /// Whether the sink has a record: then the load cannot start again.

@@ -63,7 +63,7 @@ impl Link<'_> {
         }
     }
 
-    /// Keeps what was done since the savepoint.
+    /// Keeps the changes since the savepoint.
     pub(crate) async fn keep(self) -> Result<(), DriverError> {
         match self {
             #[cfg(feature = "deadpool")]

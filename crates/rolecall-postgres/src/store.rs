@@ -304,7 +304,7 @@ impl Store for PostgresStore {
         let mut loading = Loading::new(sink);
         call!(inner.connect(), connection => async {
             let loaded = read::load(&connection, &inner.sql, tenant_id, &mut loading).await;
-            // What the sink has cannot be taken back.
+            // Records that the sink has received cannot be taken back.
             loaded.map_err(|failure| if loading.pushed { Failure::Answer(failure.into_answer()) } else { failure })
         })
     }

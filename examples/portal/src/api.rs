@@ -27,7 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::PortalState;
 
-/// What a handler returns.
+/// The result of a handler.
 pub(crate) type Answer = Result<Response, Problem>;
 
 fn documented() -> OpenApiRouter<PortalState> {

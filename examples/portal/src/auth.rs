@@ -1,4 +1,5 @@
-//! Who asks: a bearer token, or the session of the page. What a session changes must come from the portal's own pages.
+//! The subject of a request: a bearer token, or the session of the page. A change by a session must come from the portal's
+//! own pages.
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};

@@ -111,7 +111,7 @@ pub struct AuthzenResource {
 /// A question.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct Evaluation {
-    /// Who.
+    /// The subject.
     subject: AuthzenSubject,
     /// Does what.
     action: AuthzenAction,
@@ -127,7 +127,7 @@ pub struct Evaluation {
 /// A question in a list. A missing member is that of the request.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub struct PartialEvaluation {
-    /// Who.
+    /// The subject.
     subject: Option<AuthzenSubject>,
     /// Does what.
     action: Option<AuthzenAction>,
@@ -381,7 +381,7 @@ pub struct SubjectSearch {
 /// What may this user do to this?
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct ActionSearch {
-    /// Who.
+    /// The subject.
     subject: AuthzenSubject,
     /// To what.
     resource: AuthzenResource,

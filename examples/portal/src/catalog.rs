@@ -1,9 +1,9 @@
-//! What the portal itself asks for: its permissions and the role of its administrators. Every tenant has them.
+//! The permissions of the portal itself: its permissions and the role of its administrators. Every tenant has them.
 
 use rolecall_axum::RequiredPermission;
 
 rolecall::catalog! {
-    /// What somebody may do in the portal.
+    /// A permission in the portal.
     pub enum Permission {
         /// Read groups, their members and their roles.
         GroupsRead = "groups:read" { name: "Read groups", category: "Portal" },

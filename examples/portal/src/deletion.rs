@@ -7,8 +7,8 @@
 //! users are only counted.
 //!
 //! The guard, the separations of duties and the binding assertions judge both plans alike, because both lead to the same access.
-//! What a directory manages, or an assertion or a separation names, may not be deleted: then the deletion itself is planned, and
-//! its error says why.
+//! An entity that a directory manages, or that an assertion or a separation names, may not be deleted: then the deletion
+//! itself is planned, and its error says why.
 
 use rolecall::assertions::Assertion;
 use rolecall::error::Quoted;
@@ -45,7 +45,7 @@ impl LeftOut {
 }
 
 impl Deletion {
-    /// What to call the deletion while it goes on: `Deleting the group Staff`. `None` if few users have what is deleted, so
+    /// The title of the deletion while it goes on: `Deleting the group Staff`. `None` if few users have what is deleted, so
     /// that it takes no longer than other changes.
     pub(crate) fn title_if_long(self, moment: &Moment<'_>) -> Option<String> {
         let (users, title) = match self {

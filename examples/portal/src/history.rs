@@ -86,14 +86,14 @@ pub struct Shown {
     pub next: Option<Revision>,
 }
 
-/// What one commit did.
+/// The changes of one commit.
 #[derive(Debug)]
 pub struct Entry {
     /// The revision that it made.
     pub revision: Revision,
     /// When it was made.
     pub at: Timestamp,
-    /// Who made it.
+    /// The actor.
     pub actor: Option<Actor>,
     /// Why.
     pub note: Option<String>,
@@ -103,7 +103,7 @@ pub struct Entry {
     pub total: usize,
 }
 
-/// What one change did.
+/// One change.
 #[derive(Debug)]
 pub struct Line {
     /// The name of the event, such as `group.member.added`.

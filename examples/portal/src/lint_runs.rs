@@ -21,7 +21,7 @@ const MOST_AGE: Duration = Duration::from_secs(600);
 /// The results of so many tenants at most are kept.
 const MOST_TENANTS: usize = 100;
 
-/// What a run has found.
+/// The findings of a run.
 #[derive(Debug)]
 pub struct LintResult {
     /// The revision that was judged.

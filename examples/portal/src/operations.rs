@@ -66,7 +66,7 @@ pub(crate) struct LongDeletion {
 #[derive(Clone, Debug)]
 pub(crate) struct KeptOperation {
     pub(crate) begun: LongDeletion,
-    /// What the request would have been answered. `None` while the deletion is running.
+    /// The answer that the request would have received. `None` while the deletion is running.
     pub(crate) answer: Option<StoredAnswer>,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct StoredAnswer {
     body: Bytes,
 }
 
-/// What became of a deletion within the time of an answer.
+/// The state of a deletion after the time of an answer.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// It is finished, or it was refused a place: the answer.

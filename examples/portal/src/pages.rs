@@ -116,7 +116,7 @@ pub(crate) async fn as_page(request: Request, next: Next) -> Response {
         return response;
     }
     if response.status() == StatusCode::UNAUTHORIZED {
-        // What a form has sent is lost with its session, so the way back is to a page.
+        // The fields of a form are lost with its session, so the way back is to a page.
         let back = if is_read { format!("{path}{query}") } else { String::new() };
         let to = layout::link(&format!("/t/{slug}/portal/login"), &[("next", &back)]);
         return Redirect::to(&to).into_response();

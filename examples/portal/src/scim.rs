@@ -171,7 +171,7 @@ impl Scope {
         &self.base
     }
 
-    /// What the directory sees.
+    /// The users and groups that the directory sees.
     fn view(&self) -> View<'_> {
         self.view_at(self.snapshot.at(self.instant))
     }
@@ -256,7 +256,7 @@ fn is_among(versions: &[String], version: &str) -> bool {
     versions.iter().any(|wanted| wanted == "*" || wanted == version.trim_start_matches("W/"))
 }
 
-/// What `If-Match` asks for: one of these versions. Nothing if it is empty.
+/// The version that `If-Match` asks for: one of these versions. Nothing if it is empty.
 #[derive(Debug)]
 pub struct Condition(Vec<String>);
 
@@ -331,7 +331,7 @@ async fn search(scope: Scope, Body(body): Body) -> Answer {
     listed(&scope.view(), &[ResourceKind::User, ResourceKind::Group], &list)
 }
 
-/// What passes the filter: how many there are, and a part of them.
+/// The entries that pass the filter: how many there are, and a part of them.
 struct Found<T> {
     total: usize,
     part: Vec<T>,

@@ -1,4 +1,4 @@
-//! What all requests share: the authorizer, the tokens and the sessions.
+//! The state that all requests share: the authorizer, the tokens and the sessions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +40,7 @@ const MOST_SESSIONS: usize = 10_000;
 /// So many sessions of one user at most. Then the user's oldest one ends, so nobody ends those of all others by signing in.
 const MOST_SESSIONS_OF_ONE: usize = 20;
 
-/// What all requests share. A clone refers to the same.
+/// The state that all requests share. A clone refers to the same.
 #[derive(Clone, Debug)]
 pub struct PortalState(Arc<Shared>);
 

@@ -38,7 +38,7 @@ pub enum StoreChoice {
 pub struct OpenStore {
     /// The authorizer.
     pub authorizer: Authorizer,
-    /// Who changed what, and when.
+    /// The history of changes.
     pub history: Commits,
 }
 

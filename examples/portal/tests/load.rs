@@ -122,7 +122,7 @@ async fn load_and_the_share_of_the_check() {
     }
 }
 
-/// What the clients ask.
+/// The requests of the clients.
 struct Asked {
     method: &'static str,
     path: String,

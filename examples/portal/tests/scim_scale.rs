@@ -19,7 +19,7 @@ use tower::ServiceExt;
 const USERS: usize = 100_000;
 const GROUPS: usize = 10_000;
 
-/// The aim, on a quiet machine. What takes longer is printed at the end.
+/// The aim, on a quiet machine. Slower calls are printed at the end.
 const AIM: Duration = Duration::from_millis(100);
 
 /// A test must also pass on a busy machine, so it fails at what is several times slower.

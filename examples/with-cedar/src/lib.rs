@@ -38,7 +38,7 @@ use rolecall::Moment;
 use rolecall::moment::Origin;
 
 rolecall::catalog! {
-    /// What a user of this application may do.
+    /// The permissions of this application.
     pub enum Permission {
         ExpensesApprove = "expenses:approve",
     }

@@ -27,8 +27,8 @@ pub(super) struct Attempts {
     made: u32,
     /// The base of the present attempt.
     base: Position,
-    /// A position that the store has reported as the latest since this update has its turn. What the closure finds
-    /// there is true at an instant between the call and its answer.
+    /// A position that the store has reported as the latest since this update has its turn. The closure therefore sees a
+    /// state of an instant between the call and its answer.
     confirmed: Option<Position>,
 }
 

@@ -66,7 +66,7 @@ pub(super) struct Following {
     failed_watches: u32,
     due: Refreshes,
     refreshing: HashSet<TenantId>,
-    /// What polls and hints have told about the tenants that are being refreshed.
+    /// The news of polls and hints about the tenants that are being refreshed.
     due_again: Refreshes,
     retries: Retries,
 }

@@ -93,7 +93,7 @@ impl RecordBuilder<'_> {
         let mut externals = Externals::default();
         for (at, entry) in data.users.iter().enumerate() {
             let place = JsonPointer::entry(User::LIST, at);
-            // What equals a stored record is valid, and is not built again. An external id may still occur twice.
+            // An entry that equals a stored record is valid, and is not built again. An external id may still occur twice.
             if let Output::Difference(difference) = records {
                 let number = user_numbers.get(at).copied().flatten();
                 if entry.external_id.is_none() && difference.has_user(number, |record| is_same(record, entry)) {

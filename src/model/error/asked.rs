@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{EntityKind, Quoted};
 
-/// What a caller wrote to name an entity.
+/// The name or id by which a caller asked for an entity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Empty for a handle.

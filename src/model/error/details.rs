@@ -1,4 +1,4 @@
-//! What an error says beyond its kind.
+//! The data of an error beside its kind.
 
 use super::{
     Asked, AskedBy, AssertionViolation, DidYouMean, Error, InvariantViolation, MissingRight, Mistake, Relation,

@@ -1,4 +1,4 @@
-//! What a caller probably meant by a name that was not found, computed only if somebody asks.
+//! Suggestions for a name that was not found, computed only on request.
 //!
 //! Most errors of this kind are dropped unread: a caller asks whether an entity exists. So an error keeps a handle to the
 //! names, and searches them when it is shown.

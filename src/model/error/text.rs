@@ -289,7 +289,7 @@ mod tests {
             ("ju\u{308}rgen", "`ju\u{308}rgen`"),
             ("日本", "`日本`"),
             ("O'Brien \"x\"", "`O'Brien \"x\"`"),
-            // What would end the quotation, or be taken for an escape.
+            // Characters that would end the quotation, or look like an escape.
             ("a`b", r"`a\u{60}b`"),
             (r"acme\bob", r"`acme\\bob`"),
             // Controls, and marks that change the direction.

@@ -96,7 +96,7 @@ impl Pattern {
     /// As [`Pattern::matches`].
     pub fn covers(&self, other: &Self) -> bool {
         // Each star of the other pattern is any text. Only a star can match it, because no other character of this
-        // pattern is a star. What matches it matches every text in its place.
+        // pattern is a star. A star that matches it matches every text in its place.
         self.matches(&other.0)
     }
 

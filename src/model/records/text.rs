@@ -162,7 +162,7 @@ texts! {
     ///
     /// Compared byte for byte.
     Manager: "name of a directory", "okta", 1..=255, false, "1 to 255 bytes without control characters";
-    /// Who made a commit, as the application names them: 1 to 320 bytes, no control characters.
+    /// The actor of a commit, in the application's words: 1 to 320 bytes, no control characters.
     Actor: "actor", "nightly-sync", 1..=320, false, "1 to 320 bytes without control characters";
     /// Why a commit was made: at most 4,096 bytes, newline and tab allowed.
     Note: "note", "Requested in ticket 4711", 0..=4096, true, "at most 4,096 bytes, no control characters but newline and tab";

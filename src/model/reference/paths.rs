@@ -31,7 +31,7 @@ pub struct ModelPath {
     pub steps: Vec<ModelStep>,
     /// When all windows along the path are active.
     pub window: Window,
-    /// What the last role grants: the permission's slug or a pattern.
+    /// The grant of the last role: the permission's slug or a pattern.
     pub grant: String,
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn at_any_time(state: &State, user: &UserRow, permission: u32) -> Fou
 /// Returns a shortest path whose windows may have no common instant.
 pub(crate) fn ignoring_windows(state: &State, user: &UserRow, permission: u32) -> Option<Path> {
     let map = Map::new(state, user, permission, Edges::All, false);
-    // What leads to a grant is all that is left, so each step comes nearer to one.
+    // Only the steps that lead to a grant are left, so each step comes nearer to one.
     let distance = |way: &Way| map.nodes.get(way.to).and_then(|node| node.distance);
     let nearest = |next: &[Way]| next.iter().copied().min_by_key(distance);
     let (mut steps, mut before, mut here) = (Vec::new(), None, nearest(&map.starts));

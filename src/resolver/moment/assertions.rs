@@ -198,7 +198,7 @@ impl Assertions {
     }
 }
 
-/// What breaks an assertion of a file.
+/// The violations of an assertion of a file.
 fn problems(moment: &Moment<'_>, assertion: &Assertion) -> Vec<Problem> {
     let unknown = unknown(moment, assertion);
     if !unknown.is_empty() {
@@ -259,7 +259,7 @@ fn hint(moment: &Moment<'_>, entity: EntityKind, asked: &str) -> Option<String> 
     (!names.is_empty()).then(|| DidYouMean { asked, names }.to_string())
 }
 
-/// The numbers of what an assertion names.
+/// The numbers of the entities that an assertion names.
 fn numbers(state: &State, assertion: &Assertion) -> AssertionNumbers {
     fn sorted(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
         let mut numbers: Vec<u32> = numbers.collect();

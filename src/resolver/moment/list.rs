@@ -1,6 +1,7 @@
 //! Lists that are returned whole, and why an answer is empty.
 //!
-//! What one entity has is a [`List`]: a user's groups, a role's grants. What grows with the tenant comes in pages.
+//! The relations of one entity are a [`List`]: a user's groups, a role's grants. Lists that grow with the tenant come in
+//! pages.
 
 use std::fmt;
 use std::ops::Deref;

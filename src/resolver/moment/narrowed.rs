@@ -53,8 +53,8 @@ impl Moment<'_> {
     /// Returns a user with only these of its roles (R15), for an agent, a token, or a page that shows *act as*.
     ///
     /// A role counts if the user has it at this moment: directly, through a group, or because another of its roles includes it.
-    /// What a given role includes counts, too. A role that the user does not have gives nothing, and neither does an unknown
-    /// one. So an answer is never *allowed* where it is not *allowed* for the user itself.
+    /// The included roles of a given role count, too. A role that the user does not have gives nothing, and neither does an
+    /// unknown one. So an answer is never *allowed* where it is not *allowed* for the user itself.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -107,7 +107,7 @@ macro_rules! example {
     };
 }
 
-/// What both sets have.
+/// The methods of both sets.
 macro_rules! set {
     ($set:ident, $as:ident, $find:ident, $table:ident, $name:ident, |$row:ident| $name_of:expr, $one:literal, $two:literal) => {
         impl $set {

@@ -10,7 +10,7 @@ use super::build::Build;
 use crate::model::invariants::Violation;
 use crate::model::records::{Change, Position, Record, RecordKey};
 
-/// What later changes have changed: each record as it was before the oldest of them.
+/// The records that later changes have changed: each record as it was before the oldest of them.
 #[derive(Debug, Default)]
 pub(crate) struct Undone(BTreeMap<RecordKey, Option<Record>>);
 

@@ -45,7 +45,7 @@ impl Right {
     }
 }
 
-/// What can gain a right.
+/// An entity that can gain a right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gainer {
     User(u32),
@@ -143,7 +143,7 @@ impl<'a> Rights<'a> {
         }
     }
 
-    /// What one of these holds or passes on before the transaction, suspended or not.
+    /// The rights that one of these holds or passes on before the transaction, suspended or not.
     pub(crate) fn before(&mut self, gainer: Gainer) -> Timeline {
         let source = match gainer {
             Gainer::Group(number) => Source::Group(number),

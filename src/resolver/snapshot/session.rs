@@ -37,7 +37,7 @@ struct Numbers {
 /// The changes that a published snapshot brought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News<'a> {
-    /// What these commits added.
+    /// The entities that these commits added.
     Changes(&'a [&'a [Change]]),
     /// Perhaps everything: it was loaded.
     All,

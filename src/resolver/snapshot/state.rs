@@ -38,8 +38,8 @@ impl RowBound {
     pub(crate) const USUAL: Self = Self { per_edge: 16, extra: 4 << 20 };
 }
 
-/// The order of the fields matters. What a usual check reads is adjacent, because a reader on another core fetches
-/// each cache line of each new state from the writer's cache.
+/// The order of the fields matters. The data of a usual check is adjacent, because a reader on another core fetches each
+/// cache line of each new state from the writer's cache.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct State {

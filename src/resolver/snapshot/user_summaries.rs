@@ -34,7 +34,7 @@ const _: () = assert!(STEP - HEAD == USUAL);
 /// modules have fewer, so that small histories reach users with more.
 const MOST: usize = if cfg!(test) { 9 } else { 16 * STEP - HEAD };
 
-/// What a row says in its first byte.
+/// The meaning of the first byte of a row.
 const ABSENT: u8 = 0;
 const SUSPENDED: u8 = 1;
 const WIDE: u8 = 2;
@@ -56,7 +56,7 @@ struct Leaf {
     suspended: u32,
 }
 
-/// What a user may hold (I11).
+/// The summary of a user: the columns that it holds (I11).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum UserSummary {
     /// The user does not exist.
@@ -286,7 +286,7 @@ impl UserSummaries {
         self.leaves.is_same(&other.leaves)
     }
 
-    /// What a check reads.
+    /// Returns the summary as a check reads it.
     ///
     /// # Complexity
     /// O(1): the pointers of the vector, and one line or more of the row.

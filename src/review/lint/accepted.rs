@@ -10,9 +10,9 @@ use crate::model::error::{EntityKind, Error, Result};
 /// A list of findings that somebody has accepted, as a text with one line for each.
 ///
 /// A line is a code, which accepts every finding with that code; or the [`key`](Finding::key) of a finding, in which tabs
-/// separate the fields. What follows the key behind a tab is ignored, so a printed line can be copied. Empty lines and lines
-/// that begin with `#` are ignored, too, and so is a byte-order mark in front of the text. Entities are named by slug or key:
-/// a finding about a renamed entity is a new one.
+/// separate the fields. The text after the key and a tab is ignored, so a printed line can be copied. Empty lines and lines
+/// that begin with `#` are ignored, too, and so is a byte-order mark in front of the text. Entities are named by slug or
+/// key: a finding about a renamed entity is a new one.
 ///
 /// ```
 /// use rolecall::review::{Accepted, Code};

@@ -92,7 +92,7 @@ fn patterns<'m>(moment: &'m Moment<'_>, code: Code, is_found: fn(usize, usize) -
     }))
 }
 
-/// What some roles and those that they include grant by themselves.
+/// The grants of some roles and of those that they include.
 #[derive(Default)]
 struct Rights<'s> {
     roles: Bits,
@@ -101,7 +101,7 @@ struct Rights<'s> {
 }
 
 impl<'s> Rights<'s> {
-    /// Adds what a role grants by itself.
+    /// Adds the grants of a role itself.
     fn add(&mut self, row: &'s RoleRow) {
         for permission in row.grants.iter() {
             self.names.insert(*permission);

@@ -85,7 +85,8 @@ pub(super) fn roles_changed(reconciliation: &Reconciliation) -> Findings<'_> {
     }))
 }
 
-/// What a role of the catalog gives in a state, with the roles that it includes. `None` if the catalog does not have it.
+/// The permissions of a role of the catalog in a state, with those of the roles that it includes. `None` if the catalog does
+/// not have it.
 fn given(state: &State, role: RoleId) -> Option<BTreeMap<Uuid, &PermissionRow>> {
     let number = state.roles.by_id(role.as_uuid())?;
     state.roles.row(number).filter(|row| row.origin == Origin::Catalog)?;
@@ -202,7 +203,7 @@ pub(super) fn patterns_that_match_more(reconciliation: &Reconciliation) -> Findi
     patterns(reconciliation, Code::PatternMatchesMore, |matched| &matched.gained, "would also match")
 }
 
-/// What a pattern would no longer match, and what it would match as well.
+/// The permissions that a pattern would no longer match, and those that it would match as well.
 struct Matched {
     lost: Vec<String>,
     gained: Vec<String>,

@@ -81,7 +81,7 @@ fn builder() -> Builder {
 }
 
 /// Creates the file under a temporary name. Links it to its own name once it is complete and durable, because the process
-/// may be killed in between. What remains then is a small file whose name ends in `.new-` and a UUID. The folder is
+/// may be killed in between. A killed process leaves a small file whose name ends in `.new-` and a UUID. The folder is
 /// synchronised too: redb does not do that, and a crash of the machine could otherwise lose the whole file.
 fn create(path: &Path) -> Result<(), RedbError> {
     let mut name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.to_owned();

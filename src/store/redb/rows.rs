@@ -11,7 +11,7 @@ use super::failure::Failure;
 use crate::model::records::{Change, CommitId, Envelope, Position, Record, RecordKind, Revision, TenantId, TenantSlug};
 use crate::store::StoreError;
 
-/// What the store knows of a tenant.
+/// The row of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TenantRow {
     /// Deleted, or its creation was prevented.

@@ -59,8 +59,8 @@ pub(super) fn separated_rightly(
     }
 }
 
-/// What the reference model says about a user at an instant with only some of its roles: the permissions, and the roles that
-/// count.
+/// The answer of the reference model about a user at an instant with only some of its roles: the permissions, and the roles
+/// that count.
 pub(super) type Narrowed = BTreeMap<Vec<RoleId>, (BTreeSet<Slug>, BTreeSet<RoleId>)>;
 
 /// A user with some pairs of roles, with none, and with all of them (R15). `known` is what the model has said already.

@@ -1,4 +1,4 @@
-//! What a plan says about its changes, and what a store or a past state makes of them.
+//! The changes of a plan, and their effect on a store or a past state.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What an error or an answer carries as data, beside its text.
+//! The data of an error or an answer, beside its text.
 
 use super::*;
 

@@ -18,7 +18,7 @@ fn a9_a_suspension_between_plan_and_commit_is_seen() {
 #[test]
 fn r13_a_rebased_plan_is_judged_on_the_newest_state() {
     let acme = acme();
-    // What the group gives has grown, and the actor does not hold it.
+    // The group gives more by now, and the actor does not hold that.
     let ((), plan) = acme.plan(|tx| tx.set_guard("alice").user("bob")?.join("team")?.done()).unwrap();
     acme.update(|tx| tx.group("team")?.assign("payer")?.done()).unwrap();
     let error = acme.rebase(&plan).unwrap_err();

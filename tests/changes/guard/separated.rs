@@ -29,7 +29,7 @@ fn r13_a_guarded_transaction_does_not_loosen_a_separation() {
     for (change, call) in LOOSENED {
         let acme = separated();
         let before = acme.revision();
-        // Whatever the actor holds.
+        // This does not depend on the rights of the actor.
         for (actor, why) in
             [("root", ""), ("bob", ""), ("sue", " (who is suspended)"), ("nobody", " (who does not exist)")]
         {
@@ -95,7 +95,7 @@ fn r13_a_refusal_lists_rights_and_separations() {
          `bob` (added assignment of `payer` to user `bob`); looser separation `duties` (changed separation `duties`: slug \
          `duties` → `lax`, at most `1` → `2`)"
     );
-    // What breaks a separation is refused before that, with the paths.
+    // A violation of a separation is refused before that, with the paths.
     let error = guarded(&acme, "bob", |tx| tx.user("eve")?.join("staff")?.done()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SeparationOfDuties);
 }

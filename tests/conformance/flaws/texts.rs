@@ -29,7 +29,7 @@ keys_that_come_back_as! {
     ReadsTextsAsNumbers: |text| text.parse::<f64>().map_or(text.to_owned(), |number| number.to_string());
     /// S8. Texts are written into the statement, and two backslashes are one.
     ReadsEscapes: |text| text.replace(r"\\", r"\");
-    /// S8. What a page escaped is escaped no more.
+    /// S8. Escaped entities are decoded.
     DecodesEntities: |text| text.replace("&amp;", "&");
 }
 

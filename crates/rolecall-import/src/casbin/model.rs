@@ -19,7 +19,7 @@ pub(super) struct Model {
     pub(super) left_out: Vec<String>,
 }
 
-/// What several rules that match give together.
+/// The joint effect of several rules that match.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     /// One rule that allows is enough.

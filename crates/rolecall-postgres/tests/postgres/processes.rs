@@ -357,7 +357,7 @@ fn check_answers(truth: &Truth, told: &[Vec<Line>]) -> Vec<Duration> {
             assert!(*revision >= last, "process {process}: revision {revision} came after {last}");
             (last, last_asked) = (*revision, *asked);
             assert_eq!(*allowed, truth.allowed(*user, *revision), "user {user} at revision {revision}");
-            // What anybody was told is known everywhere after the bound.
+            // After the bound, every process knows each outcome that was returned.
             let told_before = known.range(..asked - BOUND.as_micros()).next_back().map_or(0, |(_, revision)| *revision);
             assert!(*revision >= told_before, "revision {told_before} is missing: found revision {revision}");
             denied.entry(*revision).or_insert(*asked);

@@ -115,7 +115,7 @@ async fn a_read_only_default_of_the_session_is_overridden() {
     server::drop_schema(direct.schema()).await;
 }
 
-/// What `pg_terminate_backend` does is what a shutdown and a failover do: 57P01.
+/// `pg_terminate_backend` has the effect of a shutdown or a failover: 57P01.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_terminated_while_it_waits_is_no_doubt() {
     let direct = server::store().await;

@@ -69,7 +69,7 @@ impl<R: RequiredPermission, Q: ChangeQuery, S: Send + Sync> FromRequestParts<S> 
     }
 }
 
-/// What `If-Match` asks for.
+/// The version that `If-Match` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// The header is missing.
@@ -138,7 +138,7 @@ impl Counted {
     }
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug)]
 pub enum Applied<T> {
     /// It is committed, as this revision.

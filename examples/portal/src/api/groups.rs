@@ -43,7 +43,7 @@ pub struct NewGroup {
     /// The machine-readable identifier. Without it, one is derived from the name.
     #[schema(example = "engineering")]
     slug: Option<String>,
-    /// What the group is for.
+    /// The purpose of the group.
     #[serde(default)]
     #[schema(example = "Engineering team")]
     description: String,
@@ -57,7 +57,7 @@ pub struct GroupChange {
     name: Option<String>,
     /// The new machine-readable identifier.
     slug: Option<String>,
-    /// What the group is for.
+    /// The purpose of the group.
     description: Option<String>,
 }
 

@@ -39,14 +39,14 @@ pub struct HistoryParameters {
     actor: Option<String>,
 }
 
-/// What one commit changed, and who made it.
+/// The changes of one commit, and its actor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CommitEntry {
     /// The revision that it made.
     revision: u64,
     /// When it was made, by the clock of the writer.
     at: String,
-    /// Who made it, in the words of the application.
+    /// The actor, in the words of the application.
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<String>,
     /// Why it was made.

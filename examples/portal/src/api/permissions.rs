@@ -30,7 +30,7 @@ pub struct NewPermission {
     slug: String,
     /// The display name. Without it, the slug.
     name: Option<String>,
-    /// What the permission allows.
+    /// The meaning of the permission.
     #[serde(default)]
     description: String,
     /// The heading under which a page shows it.
@@ -45,7 +45,7 @@ pub struct PermissionChange {
     slug: Option<String>,
     /// The new display name.
     name: Option<String>,
-    /// What the permission allows.
+    /// The meaning of the permission.
     description: Option<String>,
     /// The heading under which a page shows it; `null` removes it.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What a change would do: the answer to `?preview=true`.
+//! The effect of a change: the answer to `?preview=true`.
 
 use rolecall::Plan;
 use rolecall::plan::AccessChange;
@@ -14,27 +14,28 @@ const MOST_USERS: usize = 100;
 /// So many changes, and permissions of each user, at most in a preview.
 pub(super) const MOST_LINES: usize = 200;
 
-/// What a change would do.
+/// The effect of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     /// The revision on which it was planned.
     pub revision: u64,
-    /// What would change, a line each. If a group or a role is deleted that more than 200 users have, one line counts them.
+    /// The changes, a line each. If a group or a role is deleted that more than 200 users have, one line counts them.
     pub changes: Vec<String>,
-    /// Who would gain or lose what, at this instant. Empty for a caller without `access:read` or `users:read`.
+    /// The users who would gain or lose permissions, at this instant. Empty for a caller without `access:read` or
+    /// `users:read`.
     pub access: Vec<AccessEffect>,
     /// How many users would gain a permission, among the first 100 who would gain or lose one.
     pub users_gaining: usize,
     /// How many users would lose a permission, among the first 100 who would gain or lose one.
     pub users_losing: usize,
-    /// What its author probably did not want.
+    /// Probable mistakes.
     pub warnings: Vec<String>,
     /// Whether there are more changes, users or warnings than these.
     pub more: bool,
 }
 
-/// What one user would gain and lose.
+/// The permissions that one user would gain and lose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessEffect {

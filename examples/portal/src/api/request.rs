@@ -1,4 +1,4 @@
-//! How requests are read. Whatever does not fit is an error with problem details.
+//! How requests are read. A request that does not fit is an error with problem details.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -90,7 +90,7 @@ impl TenantPath {
     }
 }
 
-/// What a path names, or 404.
+/// Returns the entity that a path names, or 404.
 pub(crate) fn found<T>(entity: Option<T>, what: &str) -> Result<T, Problem> {
     let (status, code) = (StatusCode::NOT_FOUND, ErrorKind::NotFound.code());
     entity.ok_or_else(|| Problem::new(status, code, format!("{what} not found")))
@@ -201,10 +201,10 @@ pub(crate) fn window(from: Option<Timestamp>, until: Option<Timestamp>) -> Resul
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListChange {
-    /// What to add: ids.
+    /// The entries to add: ids.
     #[serde(default)]
     pub add: Vec<String>,
-    /// What to remove: ids. One that is not in the list is not an error.
+    /// The entries to remove: ids. One that is not in the list is not an error.
     #[serde(default)]
     pub remove: Vec<String>,
     /// The first instant of what is added, in RFC 3339.

@@ -38,7 +38,7 @@ pub struct NewRole {
     name: String,
     /// The machine-readable identifier. Without it, one is derived from the name.
     slug: Option<String>,
-    /// What the role is for.
+    /// The purpose of the role.
     #[serde(default)]
     description: String,
 }
@@ -51,7 +51,7 @@ pub struct RoleChange {
     name: Option<String>,
     /// The new machine-readable identifier.
     slug: Option<String>,
-    /// What the role is for.
+    /// The purpose of the role.
     description: Option<String>,
 }
 
@@ -159,7 +159,7 @@ async fn delete(
     changing.delete(state.operations(), &tenant, Deletion::Role(role), judge).await
 }
 
-/// What a role grants: the slug of a permission, or a pattern.
+/// A grant of a role: the slug of a permission, or a pattern.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Granting {

@@ -1,4 +1,4 @@
-//! What answers contain.
+//! The content of answers.
 
 use axum::Json;
 use axum::http::{HeaderValue, header};
@@ -25,7 +25,7 @@ pub struct Group {
     /// The display name.
     #[schema(example = "Engineering")]
     pub name: String,
-    /// What the group is for.
+    /// The purpose of the group.
     #[schema(example = "Engineering team members")]
     pub description: String,
     /// The directory that manages the group, if there is one.
@@ -94,9 +94,9 @@ pub struct Role {
     pub slug: String,
     /// The display name.
     pub name: String,
-    /// What the role is for.
+    /// The purpose of the role.
     pub description: String,
-    /// Who defines it: `tenant`, `catalog` or `removed_from_catalog`.
+    /// The origin: `tenant`, `catalog` or `removed_from_catalog`.
     pub origin: String,
 }
 
@@ -123,12 +123,12 @@ pub struct Permission {
     pub slug: String,
     /// The display name.
     pub name: String,
-    /// What the permission allows.
+    /// The meaning of the permission.
     pub description: String,
     /// The heading under which a page shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
-    /// Who defines it: `tenant`, `catalog` or `removed_from_catalog`.
+    /// The origin: `tenant`, `catalog` or `removed_from_catalog`.
     pub origin: String,
 }
 
@@ -222,7 +222,7 @@ impl<R, T: From<R> + ToSchema> From<Inherited<R>> for Sourced<T> {
     }
 }
 
-/// What a part of a list is sorted by.
+/// The key by which a part of a list is sorted.
 pub(crate) trait Sorted {
     /// The slug, and the id where two entries can have one slug.
     fn slug_and_id(&self) -> (String, String);

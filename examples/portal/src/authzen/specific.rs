@@ -79,7 +79,7 @@ pub(crate) fn may_end(before: &Moment<'_>, actor: UserId, permission: Permission
     }
 }
 
-/// What a plan changes about which permission decides, as warnings of a preview.
+/// The changes of the deciding permission by a plan, as warnings of a preview.
 pub(crate) fn warnings(plan: &Plan) -> Vec<String> {
     let base = plan.base();
     let before = base.at(plan.instant());

@@ -27,7 +27,7 @@ pub(super) const MOST_OF_ONE: usize = 10;
 /// So many of these changes are made at a time. The others wait for their turn without a thread.
 const MOST_AT_ONCE: usize = 2;
 
-/// Who makes a large change.
+/// The owner of a large change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
     User(Principal),

@@ -3,7 +3,7 @@
 //! A form sends what to add, remove or set, never a whole list, so it cannot undo what somebody else has changed. It carries
 //! the version of the group or user that its page showed. If there is another version by now, nothing is saved and the page
 //! says so. A form that was previewed also carries what the preview showed; if it would show something else by now, it is shown
-//! again. What a preview does not show (`effect.rs`) is not compared.
+//! again. Changes that a preview does not show (`effect.rs`) are not compared.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -37,11 +37,11 @@ pub(super) struct Submitted {
     pub(super) fields: Fields,
 }
 
-/// What the transaction of a form returns.
+/// The result of the transaction of a form.
 pub(super) struct Planned {
     /// The page to go to.
     pub(super) to: String,
-    /// What its plan leaves out, because it was made for a preview.
+    /// The changes that its plan leaves out, because it was made for a preview.
     pub(super) left_out: Option<LeftOut>,
 }
 
@@ -51,7 +51,7 @@ impl From<String> for Planned {
     }
 }
 
-/// What a form leads to.
+/// The result of a form.
 enum Outcome {
     /// It is committed: the page to go to.
     Done(String),
@@ -174,8 +174,8 @@ impl Submitted {
         Effect::of(plan, left_out, self.frame.rights.list_access())
     }
 
-    /// What a preview would show now of this plan. The preview of a deletion has a plan of its own. It is planned after the
-    /// other one. If somebody commits between the two, the other one is stale, and both are planned again.
+    /// The preview of this plan now. The preview of a deletion has a plan of its own. It is planned after the other one. If
+    /// somebody commits between the two, the other one is stale, and both are planned again.
     fn effect_now<T: Into<Planned>>(
         &self,
         change: impl Fn(&Tx, &Fields) -> Result<T, Refusal>,
@@ -221,7 +221,7 @@ impl Submitted {
         page_with_status(status, &self.frame, self.section, "Error: nothing was saved", content)
     }
 
-    /// Somebody else was faster. What the form wanted can be previewed on the present state.
+    /// Somebody else was faster. The change of the form can be previewed on the present state.
     fn conflict(&self, text: &str) -> Response {
         let content = html! {
             h1 { "Somebody has changed this meanwhile" }

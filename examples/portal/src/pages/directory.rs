@@ -18,7 +18,7 @@ use crate::catalog::required::DirectoriesManage;
 use crate::directories::Target;
 use crate::state::PortalState;
 
-/// What the page shows of a user or group.
+/// The part of a user or group that the page shows.
 struct Shown {
     section: Section,
     list: &'static str,
@@ -71,7 +71,7 @@ impl Shown {
         }
     }
 
-    /// What handing over means for access.
+    /// The effect of handing over on access.
     fn consequence(&self) -> &'static str {
         match self.section {
             Section::Groups => "The directory decides who is in the group, and so who gets what its roles give.",

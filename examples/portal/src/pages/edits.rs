@@ -1,4 +1,4 @@
-//! What the forms change: each is a function on a transaction, which returns the page to go to.
+//! The changes of the forms: each is a function on a transaction, which returns the page to go to.
 
 use rolecall::moment::WithOrigin;
 use rolecall::records::{GroupId, Manager, PermissionId, RoleId, RoleRecord, UserId};
@@ -329,7 +329,7 @@ fn unknown_action() -> Refusal {
     Refusal::mistake(None, "The form does not say what to do")
 }
 
-/// What somebody has typed does not exist, or cannot be: a mistake of this field, and not a conflict.
+/// The typed name does not exist, or cannot be used: a mistake of this field, and not a conflict.
 fn named(field: &'static str, error: Error) -> Refusal {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Cycle => {

@@ -1,4 +1,4 @@
-//! What a preview shows: what a plan would change, and who would gain or lose what.
+//! The content of a preview: what a plan would change, and who would gain or lose what.
 //!
 //! It shows the first 200 lines and the first 50 users. A change beyond them is in the plan as well: the preview says that there is
 //! more, and does not compare it when the change is saved. Without `access:read` and `users:read`, it only counts the users.
@@ -21,10 +21,10 @@ const MOST_LINES: usize = 200;
 /// A user's key and name, and what the user gains and loses.
 type UserEffect = (String, String, Vec<String>, Vec<String>);
 
-/// What a plan would change, and who would gain and lose what.
+/// The changes of a plan, and the users who would gain and lose permissions.
 pub(super) struct Effect {
     pub(super) lines: Vec<String>,
-    /// Who gains and loses what. `None` for a reader who may not see that.
+    /// The users who gain and lose permissions. `None` for a reader who may not see that.
     access: Option<Vec<UserEffect>>,
     /// How many of the users gain a permission, and how many lose one.
     counts: (usize, usize),
@@ -36,7 +36,8 @@ pub(super) struct Effect {
 }
 
 impl Effect {
-    /// What a plan would do, and what it leaves out. `lists_access` says whether the reader may see which users may do what.
+    /// The effect of a plan, and the changes that it leaves out. `lists_access` says whether the reader may see which users
+    /// may do what.
     pub(super) fn of(plan: &Plan, left_out: Option<&LeftOut>, lists_access: bool) -> Self {
         let mut lines: Vec<String> = plan.described().take(MOST_LINES + 1).map(|change| change.to_string()).collect();
         let shown = |change: &AccessChange| {

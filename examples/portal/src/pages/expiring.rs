@@ -1,4 +1,4 @@
-//! What ends soon: memberships, assignments and parent links, the soonest first.
+//! The relations that end soon: memberships, assignments and parent links, the soonest first.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a form has sent, and why a change was refused.
+//! The fields of a form, and the reason why a change was refused.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::layout::Mistake;
 /// So many users, or roles, at most in one form.
 const MOST_CHOSEN: usize = 500;
 
-/// What a form has sent.
+/// The fields of a form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields(pub(super) Vec<(String, String)>);
 
@@ -144,7 +144,7 @@ impl Refusal {
     }
 }
 
-/// What a form shows of a refusal by the guard. It names the missing rights only to those who may read roles.
+/// The part of a refusal by the guard that a form shows. It names the missing rights only to those who may read roles.
 pub(super) fn escalation(error: &Error, reads_roles: bool) -> (StatusCode, Vec<Mistake>) {
     let text = if reads_roles { error.to_string() } else { "this would give rights that you do not hold".to_owned() };
     let mistake = Mistake { field: None, text: super::layout::capitalised(&text) };

@@ -190,7 +190,7 @@ pub(super) fn crumbs(frame: &Frame, group: Option<&GroupRecord>, last: &str) -> 
     breadcrumbs(&steps, last)
 }
 
-/// What all tabs of a group show above. `current` is the end of the path of the present one.
+/// The head of all tabs of a group. `current` is the end of the path of the present one.
 pub(super) fn head(frame: &Frame, moment: &Moment<'_>, group: &GroupRecord, current: &str, done: &str) -> Markup {
     let own = frame.path(&format!("groups/{}", group.id));
     let mut views = vec![

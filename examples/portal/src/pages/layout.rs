@@ -1,4 +1,4 @@
-//! What all pages share: the document around them, pages of lists, and how names, instants and windows are shown.
+//! The layout of all pages: the document around them, pages of lists, and how names, instants and windows are shown.
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -194,7 +194,7 @@ pub(super) fn window(window: Window, now: Timestamp) -> Markup {
     }
 }
 
-/// Who defines a role or permission.
+/// The origin of a role or permission.
 pub(super) fn origin(origin: Origin) -> Markup {
     html! {
         @match origin {
@@ -256,7 +256,7 @@ pub(super) fn save_or_preview(save: &str) -> Markup {
     }
 }
 
-/// What a list shows if it has nothing to show.
+/// The text of an empty list.
 pub(super) fn empty(text: &str) -> Markup {
     html! { p.empty { (text) } }
 }

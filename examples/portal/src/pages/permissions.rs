@@ -87,7 +87,7 @@ pub(super) async fn permission(
     Ok(page(frame, Section::Permissions, permission.slug().as_str(), content))
 }
 
-/// What all tabs of a permission show above. `current` is the end of the path of the present one.
+/// The head of all tabs of a permission. `current` is the end of the path of the present one.
 pub(super) fn head(frame: &Frame, permission: &WithOrigin<PermissionRecord>, current: &str, done: &str) -> Markup {
     let own = frame.path(&format!("permissions/{}", permission.id()));
     let mut views = vec![("", "Who has it", None), ("/settings", "Settings", None)];

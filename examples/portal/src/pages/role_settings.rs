@@ -22,7 +22,7 @@ use crate::catalog::required::{RolesManage, RolesRead};
 use crate::deletion::Deletion;
 use crate::state::PortalState;
 
-/// What the role grants and includes, its names, and deleting it.
+/// The grants, inclusions and names of the role, and its deletion.
 pub(super) async fn settings(
     visit: Visit<RolesRead>,
     Path((_, role)): Path<(String, RoleId)>,

@@ -89,7 +89,7 @@ pub(super) async fn role(
     Ok(page(frame, Section::Roles, role.name().as_str(), content))
 }
 
-/// What all tabs of a role show above. `current` is the end of the path of the present one.
+/// The head of all tabs of a role. `current` is the end of the path of the present one.
 pub(super) fn head(frame: &Frame, role: &WithOrigin<RoleRecord>, current: &str, done: &str) -> Markup {
     let own = frame.path(&format!("roles/{}", role.id()));
     let mut views = vec![("", "Holders", None), ("/settings", "Settings", None)];

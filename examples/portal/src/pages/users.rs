@@ -113,7 +113,7 @@ fn user_page(
     page_with_status(status, frame, Section::Users, user.name(), content)
 }
 
-/// What all tabs of a user show above. `current` is the end of the path of the present one.
+/// The head of all tabs of a user. `current` is the end of the path of the present one.
 pub(super) fn head(frame: &Frame, user: &UserRecord, current: &str, done: &str) -> Markup {
     let own = frame.path(&format!("users/{}", user.id));
     let mut views = vec![("", "Access", None), ("/settings", "Settings", None)];

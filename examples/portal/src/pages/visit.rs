@@ -1,4 +1,4 @@
-//! Who looks at a page: the signed-in user, what the request requires, and what the user may do besides.
+//! The user who visits a page: the signed-in user, what the request requires, and what the user may do besides.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -15,7 +15,7 @@ pub(super) struct Visit<R> {
     pub(super) frame: Frame,
 }
 
-/// What every page shows around its content.
+/// The frame around the content of every page.
 #[derive(Clone)]
 pub(super) struct Frame {
     /// `/t/acme/portal`
@@ -26,7 +26,7 @@ pub(super) struct Frame {
     pub(super) rights: Rights,
 }
 
-/// What the user may do, so that a page shows only links and forms that work. Each page and each form decides again.
+/// The permissions of the user, so that a page shows only links and forms that work. Each page and each form decides again.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each permission")]
 pub(super) struct Rights {
@@ -49,7 +49,7 @@ impl Rights {
         self.read_access && self.read_users
     }
 
-    /// What the lint finds is about groups, users and roles.
+    /// The findings of the lint are about groups, users and roles.
     pub(super) fn lint(self) -> bool {
         self.read_access && self.read_groups && self.read_users && self.read_roles
     }
@@ -91,7 +91,7 @@ impl<R: RequiredPermission, S: Send + Sync> FromRequestParts<S> for Visit<R> {
 }
 
 impl Frame {
-    /// What this user may see and do at this moment.
+    /// The permissions of this user at this moment.
     pub(super) fn of(moment: &Moment<'_>, user: UserId) -> Self {
         let may = |permission| Subject::Id(user).decide(moment, permission).is_allowed();
         let rights = Rights {

@@ -1,5 +1,5 @@
-//! What the portal offers, for clients: its configuration, the types of resources, and their schemas (RFC 7643, sections 5
-//! to 7).
+//! The features of the portal, for clients: its configuration, the types of resources, and their schemas (RFC 7643, sections
+//! 5 to 7).
 
 use axum::extract::RawQuery;
 use axum::http::StatusCode;

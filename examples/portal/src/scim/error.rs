@@ -92,7 +92,7 @@ impl From<Full> for ScimError {
     }
 }
 
-/// What the tenant's rules forbid is described in general: a directory learns nothing about roles, other groups and other
+/// A violation of the tenant's rules is described in general: a directory learns nothing about roles, other groups and other
 /// directories. The log has the whole error.
 impl From<Error> for ScimError {
     fn from(error: Error) -> Self {

@@ -31,7 +31,7 @@ pub(crate) enum Test {
     Related(String),
 }
 
-/// What a filter can be about.
+/// The subject of a filter.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject<'a> {
     /// With the user's groups, once they are asked for.

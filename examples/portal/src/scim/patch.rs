@@ -12,7 +12,7 @@ use super::filter::values;
 /// So many operations at most in one request. One operation can have many members.
 const MOST_OPERATIONS: usize = 1_000;
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Add,

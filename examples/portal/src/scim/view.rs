@@ -1,4 +1,4 @@
-//! What a directory sees of a tenant: the users and groups that it manages, as SCIM resources.
+//! The part of a tenant that a directory sees: the users and groups that it manages, as SCIM resources.
 //!
 //! Everything else of the tenant is invisible: local users and groups, those of other directories, and who of its own is in
 //! those groups. The members of a group are what R16 leaves to the directory: all direct members who are users, and the

@@ -1,4 +1,4 @@
-//! What holds for all pages: sessions, other sites, markup, lists, what does not exist.
+//! Rules for all pages: sessions, other sites, markup, lists, what does not exist.
 
 use axum::http::StatusCode;
 use rolecall_portal::tenant;

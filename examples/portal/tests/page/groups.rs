@@ -180,7 +180,7 @@ async fn a_temporary_member_has_an_end_that_can_be_changed() {
     let refused = admin.change(&group, &member, &set).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.body.contains("href=\"#until\"") && refused.body.contains("value=\"2999-05-01\""));
-    // What ends soon.
+    // The relations that end soon.
     let soon = portal.acme.now().instant().saturating_add(std::time::Duration::from_secs(3600));
     portal
         .acme

@@ -90,7 +90,7 @@ async fn the_lint_says_what_to_do() {
     assert!(page.contains(&portal.group("empty")), "a link to where it can be changed");
     let only = lint(&admin, "?code=empty_group").await;
     assert!(only.contains("empty_group") && !only.contains("psots:*"));
-    // Who may not read groups, users and roles does not see what is found about them.
+    // A user who may not read groups, users and roles does not see findings about them.
     portal.acme.update(|tx| tx.create_role("asker")?.grant("access:read")?.done()).await.unwrap();
     portal.acme.update(|tx| tx.user("dave@acme.com")?.assign("asker")?.done()).await.unwrap();
     let dave = portal.sign_in(portal.acme.now().user("dave@acme.com").unwrap().id).await;

@@ -130,7 +130,7 @@ impl Browser<'_> {
         self.post(path, &fields).await
     }
 
-    /// What the page of a deletion that goes on becomes when it is done. Another answer is finished already.
+    /// The page of a deletion after it has ended. Another answer is finished already.
     pub(crate) async fn finished(&self, answer: Answer) -> Answer {
         let page = answer.location.clone();
         if !page.contains("/operations/") {

@@ -24,7 +24,7 @@ const GROUPS: usize = 10_000;
 const ROLES: usize = 200;
 const BASE: &str = "/t/large/portal/access-management";
 
-/// The aim, on a quiet machine. What takes longer is printed at the end.
+/// The aim, on a quiet machine. Slower pages and calls are printed at the end.
 const AIM: Duration = Duration::from_millis(100);
 
 /// A test must also pass on a busy machine, so it fails at what is several times slower.

@@ -110,7 +110,7 @@ async fn a_group_is_handed_over_only_by_those_who_hold_what_it_gives() {
     assert_eq!(portal.acme.revision(), before);
     hand_over("lead", &path("writers")).await.is(200);
     hand_over("root", &path("payers")).await.is(200);
-    // What `lead` holds for a time only, the directory could give for ever.
+    // `lead` holds this for a time only, and the directory could give it for ever.
     portal.call("DELETE", &path("writers")).by("lead").send().await.is(200);
     let shortened = portal
         .acme

@@ -179,7 +179,7 @@ async fn a_preview_says_who_would_gain_what_and_commits_nothing() {
     assert_eq!(preview["access"][0]["gained"], json!(["posts:read", "posts:write"]));
     let delete = portal.call("DELETE", &format!("/groups/{group}?preview=true")).by("root").send().await;
     assert!(delete.is(200).body.contains("deleted group `staff`"));
-    // What would be refused is refused in a preview, too.
+    // A preview refuses a change that a commit would refuse.
     portal.call("POST", &path).by("auditor").json(&body).send().await.is_problem(403, "forbidden");
     assert_eq!(portal.acme.revision(), before);
     assert!(portal.acme.now().members("staff", &PageRequest::of(1)).items.is_empty());

@@ -1,4 +1,4 @@
-//! What previews and refusals tell: no more than their reader may ask for.
+//! The content of previews and refusals: no more than their reader may ask for.
 
 use rolecall::Tx;
 use rolecall_portal::catalog::Permission;

@@ -10,7 +10,7 @@ use super::calls::INSTANTS;
 use super::{Expected, at};
 
 impl Expected {
-    /// What each user may do at an instant.
+    /// The permissions of each user at an instant.
     fn allowed(&self, secs: i64) -> BTreeSet<(UserKey, Slug)> {
         let here = self.effective.iter().filter(|(_, instant, _)| *instant == at(secs));
         here.flat_map(|(user, _, slugs)| slugs.iter().map(|slug| (user.key.clone(), slug.clone()))).collect()

@@ -120,10 +120,10 @@ fn report(tenant_id: TenantId, event: TenantEvent) {
         TenantEvent::Committed(revision) => debug!(target: TARGET, %tenant_id, %revision, "committed"),
         TenantEvent::CommitFailed(kind) => warn!(target: TARGET, %tenant_id, error = kind.code(), "commit failed"),
         TenantEvent::Conflict(revision) => {
-            debug!(target: TARGET, %tenant_id, %revision, "conflict with another writer")
+            debug!(target: TARGET, %tenant_id, %revision, "conflict with another writer");
         }
         TenantEvent::InDoubt(commit) => {
-            warn!(target: TARGET, %tenant_id, %commit, "commit in doubt: every check is denied")
+            warn!(target: TARGET, %tenant_id, %commit, "commit in doubt: every check is denied");
         }
         TenantEvent::Resolved(commit, outcome) => {
             let (outcome, revision) = match outcome {

@@ -89,7 +89,7 @@ pub trait Store: Send + Sync + 'static {
     /// be slow. Dropping the future has no effect on the tenant.
     ///
     /// # Errors
-    /// [`StoreError::Stopped`] if the sink returned [`Stop`], also at the last record. [`StoreError::UnsupportedRecord`],
+    /// [`StoreError::Stopped`] if the sink returned [`Stop`], even at the last record. [`StoreError::UnsupportedRecord`],
     /// [`StoreError::Corrupt`] or [`StoreError::Unavailable`] if the records cannot be read. The caller discards what was
     /// pushed before an error.
     fn load(

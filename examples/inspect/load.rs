@@ -1,4 +1,4 @@
-//! Loads the tenant of a document, also of one that breaks its own separations or binding assertions.
+//! Loads the tenant of a document, even of one that breaks its own separations or binding assertions.
 
 use std::path::Path;
 

@@ -52,10 +52,10 @@ impl Authorizer {
 impl Tenant {
     /// Replaces the whole content of the tenant with a document, in one commit.
     ///
-    /// An entry with an id matches the existing entity with that id, also under another slug or key. An entry without
-    /// an id matches the existing entity with its slug or key, unless another entry has that entity's id. An entry
-    /// without a match creates an entity. Existing entities that no entry matches are deleted with all their relations
-    /// (R8), even if a new entity takes their slug. A document that equals the current content makes no revision.
+    /// An entry with an id matches the existing entity with that id, even under another slug or key. An entry without an id
+    /// matches the existing entity with its slug or key, unless another entry has that entity's id. An entry without a match
+    /// creates an entity. Existing entities that no entry matches are deleted with all their relations (R8), even if a new
+    /// entity takes their slug. A document that equals the current content makes no revision.
     ///
     /// # Example
     /// ```

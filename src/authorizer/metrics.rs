@@ -39,7 +39,7 @@ pub struct Metrics {
     pub opens: u64,
     /// Tenants that could not be opened, including those that the store does not have any more.
     pub open_failures: u64,
-    /// Commits of this authorizer that were applied, also the creations of tenants.
+    /// Commits of this authorizer that were applied, including the creations of tenants.
     pub commits: u64,
     /// Commits that the store refused or could not take. Nothing was changed.
     pub commit_failures: u64,

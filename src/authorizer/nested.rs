@@ -9,7 +9,7 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks the thread until it is dropped, also when a panic unwinds.
+/// Marks the thread until it is dropped, even when a panic unwinds.
 pub(super) struct Inside(bool);
 
 impl Inside {

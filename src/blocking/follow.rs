@@ -19,11 +19,13 @@ use crate::store::Watch;
 ///
 /// let store = MemoryStore::default();
 /// let authorizer = Authorizer::builder().store(store.clone()).build();
-/// let follower = authorizer.follow(store).every(Duration::from_millis(10));
+/// let follower = authorizer.follow(store).every(Duration::from_millis(250));
 /// let thread = std::thread::spawn(|| follower.run());
+/// # drop(thread);
 ///
-/// drop(authorizer); // the follower ends at its next poll
-/// thread.join().expect("the follower does not panic")?;
+/// let acme = authorizer.create_tenant("acme", "Acme")?;
+/// // The thread refreshes `acme` after each commit of another process.
+/// # drop(acme);
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 #[derive(Debug)]

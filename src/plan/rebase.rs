@@ -91,7 +91,7 @@ impl fmt::Display for RebaseConflict {
 impl StdError for RebaseConflict {}
 
 impl Plan {
-    /// Returns a plan with the same changes on another state of the tenant, also of another opening.
+    /// Returns a plan with the same changes on another state of the tenant, even of another opening.
     ///
     /// # Errors
     /// [`ForeignPlan`](ErrorKind::ForeignPlan) for a state of another tenant. Otherwise the reason why a change does not

@@ -1,4 +1,5 @@
-//! Compares random histories of several tenants with the store in memory, also after closing and opening the file.
+//! Compares random histories of several tenants with the store in memory, before and after the file is closed and opened
+//! again.
 
 use std::collections::HashMap;
 

@@ -279,7 +279,7 @@ impl World {
             then("the application receives the answer to COMMIT", &|world| world.processes[at].is_acknowledged = true);
         }
         if mine.authorizer.stage.is_some() {
-            // At any time, also before COMMIT or after its answer was lost.
+            // At any time, even before COMMIT or after its answer was lost.
             then("the application calls finish", &|world| world.finish(at));
             then("the application drops the stage", &|world| world.drop_stage(at));
             if mine.transaction == Transaction::RolledBack {

@@ -282,7 +282,7 @@ fn readers_see_whole_revisions_that_never_go_back() {
     assert!(reads > 2_000, "too few reads to show anything: {reads}");
 }
 
-/// A handle never refers to another entity, also after deletions and creations (R8, A22).
+/// A handle never refers to another entity, even after deletions and creations (R8, A22).
 #[test]
 fn a22_a_handle_never_comes_to_mean_something_else() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();

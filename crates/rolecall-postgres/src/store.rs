@@ -250,7 +250,7 @@ impl PostgresStore {
     /// # Errors
     /// A [`PostgresError`]. The role needs `DELETE` on `commits` and `changes`, which no other call needs. After
     /// [`StepTimeout`](PostgresErrorKind::StepTimeout) or [`ConnectionLost`](PostgresErrorKind::ConnectionLost) the commits may
-    /// have been removed. It is safe to call it again, also from several processes.
+    /// have been removed. It is safe to call it again, even from several processes.
     ///
     /// # Complexity
     /// One statement that reads each tenant's row, and removes from the oldest commit on, within the time limit of a step. If

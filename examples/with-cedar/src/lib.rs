@@ -24,7 +24,7 @@
 //! - The active groups and roles of the user become parents of the principal. They are complete: parent groups,
 //!   included roles and windows are resolved. So the principal and the resource are the only entities.
 //! - Policies name roles of the catalog only. A tenant that creates a role with such a name gets nothing by it.
-//! - Cedar ignores a policy that fails, also one that forbids. Here, any failure is a denial.
+//! - Cedar ignores a policy that fails, even one that forbids. Here, any failure is a denial.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};

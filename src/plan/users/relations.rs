@@ -293,8 +293,8 @@ impl UserEdit<'_> {
     /// Makes the user a direct member of exactly these groups, and returns which it joined and left. It keeps the
     /// windows of memberships that stay, unless they have ended; new ones have none.
     ///
-    /// All groups count, also those that an administrator added. A membership of a group that a directory manages can be
-    /// added or removed only for that directory (R16).
+    /// All groups count, including those that an administrator added. A membership of a group that a directory manages can
+    /// be added or removed only for that directory (R16).
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -26,7 +26,7 @@ pub(super) fn may_have_committed(answer: &Result<Revision, StoreError>) -> Optio
     }
 }
 
-/// Sends commits over a broken link, restores it, and checks that the answers were true, also one commit later.
+/// Sends commits over a broken link, restores it, and checks that the answers were true, even one commit later.
 async fn expect_honest_answers(case: &CaseContext<'_>, link: LinkState) -> CaseResult {
     let store = &*case.store;
     let creation = create_tenant(store, tenant_id(1), "acme", &[]).await?;

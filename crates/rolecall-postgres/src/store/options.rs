@@ -119,7 +119,7 @@ impl PostgresStoreBuilder {
 
     /// Sends a notification with each commit, for the processes that [`listen`](Self::listen). The default is not to.
     ///
-    /// Every process that writes must do this, also one that does not listen. PostgreSQL lets transactions that notify
+    /// Every process that writes must do this, even one that does not listen. PostgreSQL lets transactions that notify
     /// commit one after the other, over all databases of the server. Servers that do not know `pg_notify` refuse such
     /// commits.
     ///

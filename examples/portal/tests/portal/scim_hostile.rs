@@ -155,7 +155,7 @@ async fn markup_in_names_stays_text() {
         (&created.is(201).json()["displayName"], created.header("x-content-type-options")),
         (&name.into(), "nosniff".to_owned())
     );
-    // A slug comes from the name, also from one without letters.
+    // A slug comes from the name, even from one without letters.
     for name in ["<>", "<>", "销售", "-"] {
         let body = json!({ "displayName": name, "externalId": format!("{name}{}", portal.acme.revision()) });
         portal.scim("POST", "/Groups").json(&body).send().await.is(201);

@@ -136,7 +136,7 @@ fn removals(plan: &Plan) -> usize {
     suspended + plan.count(RecordKind::Membership).removed + plan.count(RecordKind::Group).removed
 }
 
-/// Plans, and checks that the plan does not remove too much. Returns the plan with what it changes, for a person to read.
+/// Plans, and checks that the plan does not remove too much. Returns the plan and its changes, for a person to read.
 pub(crate) fn preview(tenant: &Tenant, directory: &Directory) -> Result<(Plan, Vec<String>), Box<dyn Error>> {
     let people = people_by_id(directory)?;
     let (moves, plan) = tenant.plan(|tx| apply(tx, directory, people.clone()))?;
@@ -159,7 +159,7 @@ pub(crate) fn preview(tenant: &Tenant, directory: &Directory) -> Result<(Plan, V
     Ok((plan, lines))
 }
 
-/// Commits what the preview shows. Returns its lines, for the log.
+/// Commits the plan of the preview. Returns its lines, for the log.
 pub(crate) fn synchronise(tenant: &Tenant, directory: &Directory) -> Result<Vec<String>, Box<dyn Error>> {
     for _ in 0..10 {
         let (plan, log) = preview(tenant, directory)?;

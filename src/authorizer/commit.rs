@@ -91,7 +91,7 @@ impl Tenant {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable) if the store could not be reached and nothing happened. The same if
     ///   the closure failed and the store could not confirm that its base is the latest revision.
     /// - [`InDoubt`](crate::ErrorKind::InDoubt) if it is not known whether the commit was applied. Every check is denied
-    ///   until that is resolved. [`Tenant::outcome`] then returns what became of it.
+    ///   until that is resolved. [`Tenant::outcome`] then returns its outcome.
     /// - [`NestedUpdate`](crate::ErrorKind::NestedUpdate) inside the closure of an update.
     /// - [`Closed`](crate::ErrorKind::Closed) or [`Deleted`](crate::ErrorKind::Deleted) if the tenant is.
     /// - [`TooLarge`](crate::ErrorKind::TooLarge), [`UnsupportedRecord`](crate::ErrorKind::UnsupportedRecord) or

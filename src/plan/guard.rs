@@ -337,8 +337,8 @@ fn is_weakened(before: &AssertionRecord, after: Option<&AssertionRecord>) -> boo
     }
 }
 
-/// Whether a change of a user lets somebody else use its rights. That is the user itself after a suspension, or the holder
-/// of the new key or external id.
+/// Whether a change of a user gives its rights to somebody who could not use them before: the user itself after a
+/// suspension, or the holder of the new key or external id.
 fn takes_over(before: &UserRecord, after: &UserRecord) -> bool {
     let is_active_again = (before.status, after.status) == (Status::Suspended, Status::Active);
     let has_another_external_id = after.external().is_some() && before.external() != after.external();

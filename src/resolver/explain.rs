@@ -252,7 +252,7 @@ impl Explanation {
         Some(DidYouMean { asked, names }.to_string())
     }
 
-    /// Returns the mistake in a name, if it is known. The catalog has renamed it, or it belongs to the tenant and to the
+    /// Returns advice about a name, if there is some. The catalog has renamed it, or it belongs to the tenant and to the
     /// catalog. Or it is a pattern, or an id that was passed as text.
     ///
     /// ```

@@ -93,14 +93,19 @@ impl Following {
     pub(super) async fn run(mut self) {
         self.start_poll();
         self.start_watch();
-        loop {
+        // Without an authorizer, nothing may be under way, and nothing would end the wait.
+        while !self.has_no_authorizer() {
             let completion = self.next_completion().await;
-            if self.follower.registry.strong_count() == 0 {
+            if self.has_no_authorizer() {
                 return;
             }
             self.take_in(completion);
             self.start_refreshes();
         }
+    }
+
+    fn has_no_authorizer(&self) -> bool {
+        self.follower.registry.strong_count() == 0
     }
 
     /// Waits until something ends. The last in the list takes its place, so all take their turns.

@@ -172,6 +172,16 @@ fn a_follower_ends_with_the_authorizer_and_holds_no_tenant_open() {
     assert_eq!((world.tasks(), link.polls()), (0, 0));
 }
 
+/// Nothing is under way then, so nothing would wake the follower later.
+#[test]
+fn a_follower_that_starts_after_its_authorizer_was_dropped_ends() {
+    let (world, store) = (World::default(), MemoryStore::default());
+    let process = Process::start(&world, &store);
+    let mut follower = Box::pin(process.authorizer.follow(process.link.clone()).run());
+    drop(process);
+    assert!(poll(follower.as_mut()).is_ready());
+}
+
 #[test]
 fn dropping_the_future_of_a_follower_ends_it() {
     let (world, store) = (World::default(), MemoryStore::default());

@@ -63,6 +63,7 @@ mod restrictions;
 mod reviews;
 mod table;
 mod threads;
+mod varied_by_hand;
 mod variations;
 mod what_if;
 #[path = "../common/varied.rs"]

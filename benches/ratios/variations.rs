@@ -25,6 +25,7 @@ use crate::common::records::{permission_id, role_id};
 use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied};
+use crate::varied_by_hand::{ByHand, by_hand};
 use crate::{nanos, per};
 
 /// Tenants are timed for so many questions, after so many that warm the caches up.
@@ -47,6 +48,8 @@ struct Subject {
     by_handle: Vec<(UserHandle, PermissionHandle)>,
     varied: Varied,
     records: usize,
+    /// A table by hand of the same organisation, made when a line needs it.
+    by_hand: OnceCell<Box<dyn ByHand>>,
     /// The same tenant with an administrator, separations and binding assertions, opened when a line needs it.
     restricted: OnceCell<Tenant>,
 }
@@ -73,6 +76,7 @@ impl Subject {
             by_handle,
             records: varied.records().len(),
             varied,
+            by_hand: OnceCell::new(),
             restricted: OnceCell::new(),
         }
     }
@@ -213,6 +217,7 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
     compare(table, "by_id/throughput", both, 15, goal, |s| {
         throughput(&s.by_id, |(user, permission)| s.held.check(*user, *permission))
     });
+    beside_by_hand(table, varied);
     compare(table, "by_handle/latency", both, 15, goal, |s| {
         latency(&s.by_handle, |(user, permission)| s.held.check(*user, *permission))
     });
@@ -221,6 +226,26 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
         black_box(s.held.check_many(s.by_id.iter().copied()).filter(|may| *may).count());
         each(start, s.by_id.len())
     });
+}
+
+/// Checks by id, with the strongest form by hand. It freezes windows, and its rows cannot be shared with a writer.
+fn beside_by_hand(table: &Table, varied: &Subject) {
+    let check = |(user, permission): &(UserId, PermissionHandle)| varied.held.check(*user, *permission);
+    let by_hand = || varied.by_hand.get_or_init(|| by_hand(&varied.varied));
+    for what in ["latency", "throughput"] {
+        let is_latency = what == "latency";
+        let name = format!("{}/by_id/{what}/by_hand", varied.variation.name);
+        let mut race = table.race(&format!("V {} {name}", varied.variation.name), &name);
+        race.enter("by_hand_fast", || {
+            let table = by_hand();
+            if is_latency { table.latency(&varied.questions) } else { table.throughput(&varied.questions) }
+        });
+        race.enter("rolecall", || {
+            if is_latency { latency(&varied.by_id, check) } else { throughput(&varied.by_id, check) }
+        });
+        race.run(15);
+        race.ratio(varied.variation.name, "rolecall", "by_hand_fast", Goal::None);
+    }
 }
 
 fn answers(table: &Table, plain: &Subject, varied: &Subject) {
@@ -450,7 +475,7 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
 }
 
 /// Nanoseconds for each of `count` since `start`.
-fn each(start: Instant, count: usize) -> f64 {
+pub(crate) fn each(start: Instant, count: usize) -> f64 {
     nanos(start.elapsed()) / f64::from(u32::try_from(count).unwrap())
 }
 

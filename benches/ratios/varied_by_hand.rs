@@ -1,0 +1,53 @@
+//! The strongest form by hand, for an organisation with one thing varied.
+//!
+//! It has the same work whatever is varied, so it shows which part of a slower check is due to the memory that any table of
+//! so many permissions needs.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use crate::common::by_hand::Fast;
+use crate::common::organisation::now;
+use crate::variations::each;
+use crate::varied::{Asked, Varied};
+
+/// A table by hand with rows of any length. One call asks all questions, so that rows of a fixed length stay fast.
+pub(crate) trait ByHand {
+    /// Nanoseconds for a question that waits for the last answer.
+    fn latency(&self, questions: &[Asked]) -> f64;
+
+    /// Nanoseconds for an independent question.
+    fn throughput(&self, questions: &[Asked]) -> f64;
+}
+
+/// The table of an organisation.
+pub(crate) fn by_hand(varied: &Varied) -> Box<dyn ByHand> {
+    let records = varied.records();
+    match varied.permissions() {
+        ..=1_024 => Box::new(Fast::<16>::from_records(&records, now())),
+        ..=4_096 => Box::new(Fast::<64>::from_records(&records, now())),
+        ..=13_824 => Box::new(Fast::<216>::from_records(&records, now())),
+        ..=20_032 => Box::new(Fast::<313>::from_records(&records, now())),
+        more => panic!("{more} permissions: more than any variation has"),
+    }
+}
+
+impl<const N: usize> ByHand for Fast<N> {
+    fn latency(&self, questions: &[Asked]) -> f64 {
+        let mut answer = 0;
+        let start = Instant::now();
+        for n in 0..questions.len() {
+            let question = &questions[(n + answer) % questions.len()];
+            answer = usize::from(self.check(&question.user.as_uuid(), question.permission));
+        }
+        black_box(answer);
+        each(start, questions.len())
+    }
+
+    fn throughput(&self, questions: &[Asked]) -> f64 {
+        let ask = |question: &&Asked| self.check(&question.user.as_uuid(), question.permission);
+        let start = Instant::now();
+        black_box(questions.iter().filter(ask).count());
+        each(start, questions.len())
+    }
+}

@@ -323,7 +323,7 @@ impl Plan {
 
     fn compare(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
         let bits = |compiled: &CompiledTenant| {
-            walk::effective_found(&compiled.state, Found { number, indexed: None }, &When::Chosen(at))
+            walk::effective_found(&compiled.state, Found::by_number(number), &When::Chosen(at))
         };
         let (before, after) = (bits(&self.base), bits(&self.next));
         if before == after && self.base.availability == self.next.availability {

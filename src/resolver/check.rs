@@ -7,8 +7,9 @@ use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
 use crate::resolver::snapshot::indexed_user::IndexedUser;
-use crate::resolver::snapshot::names::sealed::Found;
+use crate::resolver::snapshot::names::sealed::{Found, FoundBy};
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::user_index::Indexed;
 use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
 use crate::resolver::snapshot::walk;
 
@@ -31,9 +32,24 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
 /// The same for a user that was found. Uses the user's index entry if that is complete.
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
-    let Some(indexed) = user.indexed else { return allows(state, user.number, permission, when) };
-    if let Some((columns, complete)) = indexed.always() {
-        let given = state.columns.any(columns, permission);
+    match user.0 {
+        FoundBy::Entry(Indexed::HalfLine(indexed)) => allows_indexed(state, indexed, permission, when),
+        FoundBy::Entry(Indexed::Line(indexed)) => allows_wide_entry(state, indexed, permission, when),
+        FoundBy::Entry(Indexed::TwoLines(indexed)) => allows_wide_entry(state, indexed, permission, when),
+        FoundBy::Number(number) => allows(state, number, permission, when),
+    }
+}
+
+/// Separate, so that the code of a usual check stays short.
+#[inline(never)]
+fn allows_wide_entry<const N: usize>(state: &State, user: &IndexedUser<N>, permission: u32, when: &When<'_>) -> bool {
+    allows_indexed(state, user, permission, when)
+}
+
+#[inline]
+fn allows_indexed<const N: usize>(state: &State, user: &IndexedUser<N>, permission: u32, when: &When<'_>) -> bool {
+    if let Some((columns, complete)) = user.always() {
+        let given = state.columns.any_of(columns, permission);
         // One branch for both, because neither can be predicted where many users are in many groups.
         if given | complete {
             // Few sources are open, so this branch is predicted. A branch on the answer would not be.
@@ -42,15 +58,20 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
             }
             return given || beyond(state, columns.iter().copied(), permission, when);
         }
-    } else if let Some(decided) = decided_by(state, indexed, permission, when) {
+    } else if let Some(decided) = decided_by(state, user, permission, when) {
         return decided;
     }
-    allows(state, user.number, permission, when)
+    allows(state, user.number(), permission, when)
 }
 
 /// The answer, if the index entry of a user with windows has it.
 #[inline]
-fn decided_by(state: &State, indexed: &IndexedUser, permission: u32, when: &When<'_>) -> Option<bool> {
+fn decided_by<const N: usize>(
+    state: &State,
+    indexed: &IndexedUser<N>,
+    permission: u32,
+    when: &When<'_>,
+) -> Option<bool> {
     if let Some(held) = indexed.steady() {
         if state.columns.any_open(held.columns) {
             return None;
@@ -61,7 +82,7 @@ fn decided_by(state: &State, indexed: &IndexedUser, permission: u32, when: &When
     let (columns, windowed) = indexed.windowed()?;
     // Most questions need no window: something that is always held gives the permission, or nothing does.
     let given = state.columns.given(columns, permission);
-    if given & !u64::from(windowed) != 0 {
+    if given & !windowed != 0 {
         return Some(true);
     }
     (given == 0 && !state.columns.any_open(columns)).then_some(false)
@@ -70,10 +91,7 @@ fn decided_by(state: &State, indexed: &IndexedUser, permission: u32, when: &When
 /// Whether one of these columns, which are active at every instant, gives a permission.
 #[inline]
 fn allowed_by(state: &State, columns: &[u16], permission: u32, when: &When<'_>) -> bool {
-    let given = match columns.try_into() {
-        Ok(usual) => state.columns.any(usual, permission),
-        Err(_) => state.columns.any_of(columns, permission),
-    };
+    let given = state.columns.any_of(columns, permission);
     // Few sources are open, so this branch is predicted. A branch on the answer would not be.
     if !state.columns.any_open(columns) {
         return given;

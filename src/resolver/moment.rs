@@ -260,8 +260,8 @@ impl<'a> Moment<'a> {
     /// ```
     ///
     /// # Complexity
-    /// One lookup for each name, seven words and one bit test. With windows or more than seven sources, O(sources of
-    /// the user). Where a cached row is incomplete, O(groups and roles walked). No allocation, except in a long walk.
+    /// One lookup for each name, a word for each source of the user and one bit test. Where a cached row is incomplete,
+    /// O(groups and roles walked). No allocation, except in a long walk.
     #[inline]
     #[must_use = "a check that is not looked at protects nothing"]
     pub fn check(&self, user: impl AsUser, permission: impl AsPermission) -> bool {
@@ -269,10 +269,19 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.found(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
+        match (user.usually_found(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
-            _ => false,
+            (None, Some(permission)) => self.check_widely_found(&user, permission),
+            (_, None) => false,
         }
+    }
+
+    /// Separate, so that the code of a usual check stays short enough to be inlined.
+    #[inline(never)]
+    fn check_widely_found(&self, user: &impl AsUser, permission: u32) -> bool {
+        let snapshot = self.compiled();
+        let user = user.widely_found(snapshot.scope());
+        user.is_some_and(|user| allows_found(&snapshot.state, user, permission, &self.when))
     }
 
     /// May this user do at least one of these? Unknown permissions are ignored. An empty list is `false`.
@@ -461,7 +470,7 @@ impl<'a> Moment<'a> {
     /// O(sources of the user), a union of one row for each, or O(groups and roles walked).
     pub fn effective(&self, user: impl AsUser) -> PermissionSet {
         let snapshot = self.compiled();
-        let user = user.found(snapshot.scope()).filter(|user| snapshot.state.user_is_there(user.number));
+        let user = user.found(snapshot.scope()).filter(|user| snapshot.state.user_is_there(user.number()));
         let why = self.about(EntityKind::User, user.is_some());
         let user = user.filter(|_| why.is_none());
         let bits = user.map(|user| walk::effective_found(&snapshot.state, user, &self.when)).unwrap_or_default();

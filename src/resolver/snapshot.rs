@@ -21,6 +21,7 @@ pub(crate) mod names;
 pub(crate) mod conflicts;
 pub(crate) mod stored;
 pub(crate) mod state;
+pub(crate) mod user_index;
 pub(crate) mod indexed_user;
 mod steady_span;
 pub(crate) mod user_summaries;

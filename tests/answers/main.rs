@@ -12,6 +12,7 @@ mod handles;
 mod ids;
 mod lint;
 mod lists;
+mod many_sources;
 mod narrowed;
 mod parent_windows;
 mod questions;

@@ -66,7 +66,7 @@ pub enum Reason {
     /// No such user: perhaps a typing error, a deleted user, or a user of another tenant.
     UnknownUser,
     /// No user has this key, and the key is a UUID: probably an id that was passed as text. To look up an id, pass a
-    /// [`UserId`](crate::UserId).
+    /// [`UserId`](crate::records::UserId).
     UuidAsKey,
     /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
     UnknownPermission,
@@ -79,7 +79,7 @@ pub enum Reason {
     /// The question has a pattern, such as `posts:*`, in place of a permission. Only a grant can have a pattern.
     PatternAsked,
     /// No permission has this slug, and the slug is a UUID: probably an id that was passed as text. To look up an id, pass
-    /// a [`PermissionId`](crate::PermissionId).
+    /// a [`PermissionId`](crate::records::PermissionId).
     UuidAsSlug,
     /// The user is suspended.
     Suspended,

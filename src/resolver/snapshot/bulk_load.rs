@@ -13,9 +13,9 @@ use super::edge::{Edge, NEAR_END, ReverseEdge};
 use super::edges::HeldEdges;
 use super::edit::{external_taken, is_managed};
 use super::entity_rows::UserRow;
-use super::indexed_user::IndexedUser;
 use super::state::State;
 use super::table::{Hashers, NumberedRow, Table};
+use super::user_index::{UserIndexBuilder, Width};
 use super::user_summaries::{SummariesInOrder, UserSummary};
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::must;
@@ -23,7 +23,6 @@ use crate::model::invariants::Violation;
 use crate::model::records::{Holder, RecordKey, UserId, UserRecord, Window};
 use crate::resolver::tables::counting_sort::counting_sort;
 use crate::resolver::tables::hash_index::Building;
-use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
 #[derive(Debug)]
@@ -173,7 +172,9 @@ impl BulkLoad {
             }
         }
         let (mut slots, mut summaries) = (Vec::with_capacity(places.len()), SummariesInOrder::default());
-        let mut indexed_users = Vec::with_capacity(places.len());
+        let sources = |user| memberships.of(user).iter().chain(assignments.of(user)).map(|edge| edge.window);
+        let live = (0..).zip(&places).filter(|(_, place)| place.record().is_some());
+        let mut indexed_users = UserIndexBuilder::new(Width::of(live.map(|(user, _)| sources(user))), places.len());
         for (number, place) in (0..).zip(places) {
             let id = place.id();
             let (slot, summary) = match place {
@@ -186,11 +187,13 @@ impl BulkLoad {
                     (NumberedRow { id: row.id().as_uuid(), row: Some(row.into()) }, summary)
                 }
             };
-            indexed_users.extend(id.map(|id| IndexedUser::of(id, number, &summary)));
+            if let Some(id) = id {
+                indexed_users.push(id, number, &summary);
+            }
             slots.push(slot);
             summaries.push(summary);
         }
-        state.indexed_users = PersistentHashTable::from_items(indexed_users, |indexed| hashers.id(indexed.id));
+        state.indexed_users = indexed_users.finish(|id| hashers.id(id));
         state.users.fill(slots, names.finish(), external.finish(), sorted);
         state.summaries = summaries.finish();
         Vec::new()

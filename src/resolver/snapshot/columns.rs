@@ -7,11 +7,13 @@
 //! user's list of sources, and the position of the hit in it, are unpredictable branches.
 //!
 //! Each source has a *column* (`column_places.rs`). Column 0 belongs to no source. Its words are zero, and it pads lists of
-//! columns. While there are few columns, a page is one array with a word for each column. With many columns, a page is a
-//! list of *tiles* of 512 columns, and has 16 permissions. A tile has a cache line for each permission, with one bit for each
-//! column. So a check reads at most one line of each tile, however many groups the user is in, and a change copies one tile
-//! and not the whole width.
+//! columns. While there are few columns, a page is one array with a word for each column. With many columns, a page has 16
+//! permissions and is a list of *tiles*. A tile has one bit for each of 4,096 columns and each of two permissions. So a
+//! check reads one tile in most tenants, and in it at most one cache line for each 512 columns, however many groups the user
+//! is in. A change copies one tile and not the whole width.
 //! With a word for each column in blocks of 128, a user in forty groups read forty lines instead of five at 2,500 sources.
+//! With tiles of 512 columns and 16 permissions, the place of each column took twice as many instructions, and a
+//! permission for many groups copied eight times as many tiles.
 
 use std::sync::Arc;
 
@@ -27,17 +29,19 @@ pub(crate) const USUAL: usize = 6;
 /// sooner, so that small histories reach them.
 const FEW: usize = if cfg!(test) { 8 } else { 512 };
 
-/// The permissions of a page of tiles. A change of a group copies a tile for each permission, more or less, and all pointers
-/// to pages. Tiles of 64 permissions are four times as long; with 8 there are twice as many pointers.
+/// The permissions of a page of tiles. A change copies all pointers to pages. With 64 permissions, it copies four times as
+/// many pointers to tiles; with 8, there are twice as many pages.
 const BLOCK: u32 = 16;
 /// The pages of tiles that take the place of one array.
 const BLOCKS: usize = 64 / BLOCK as usize;
 
-/// The columns of a tile: a cache line for each permission.
-const WIDTH: usize = 512;
+/// The columns of a tile. The tests of this crate's modules have narrow ones, so that a few hundred sources fill several.
+const WIDTH: usize = if cfg!(test) { 128 } else { 4_096 };
 const LINE: usize = WIDTH / 64;
-/// The words of a tile: one kilobyte.
-const TILE: usize = BLOCK as usize * LINE;
+/// The permissions of a tile. A change of a group copies a tile for each of its permissions, more or less.
+const DEEP: u32 = 2;
+/// The tiles of a page for the same columns.
+const PARTS: usize = (BLOCK / DEEP) as usize;
 
 /// The name of the internal fault of a missing word.
 pub(crate) const WORD: &str = "a column has a word in every page";
@@ -71,13 +75,18 @@ impl Default for Pages {
 
 type Few = Arc<[u64]>;
 
-/// Pages in which no source has a permission share one blank tile. A page costs at least its pointers.
-type Tile = Arc<[u64; TILE]>;
+/// The bits of the columns, for each permission. Tiles without a bit share one blank tile. A page costs at least its
+/// pointers: first those of the first columns.
+type Tile = Arc<Lines>;
+type Lines = [[u64; LINE]; DEEP as usize];
+
+const BLANK: Lines = [[0; LINE]; DEEP as usize];
 
 /// The place of a bit in a page of tiles.
 #[derive(Clone, Copy)]
 struct Bit {
     tile: usize,
+    line: usize,
     word: usize,
     shift: u32,
 }
@@ -85,59 +94,104 @@ struct Bit {
 impl Bit {
     #[inline]
     fn of(column: u32, permission: u32) -> Self {
-        let (line, at) = ((permission % BLOCK) as usize * LINE, column as usize);
-        Self { tile: at / WIDTH, word: line + at % WIDTH / 64, shift: column % 64 }
+        let at = column as usize;
+        let (part, line) = place(permission);
+        Self { tile: at / WIDTH * PARTS + part, line, word: at % WIDTH / 64, shift: column % 64 }
     }
 
     /// The word, shifted so that the bit is the lowest one.
     #[inline]
     fn read(self, page: &[Tile]) -> u64 {
-        let word = page.get(self.tile).and_then(|tile| tile.get(self.word));
+        let word = page.get(self.tile).and_then(|tile| tile.get(self.line)?.get(self.word));
         word.copied().unwrap_or(0) >> self.shift
+    }
+
+    /// Changes the bit in its tile.
+    fn flip(self, tile: &mut Lines) {
+        let word = tile.get_mut(self.line).and_then(|line| line.get_mut(self.word));
+        if let Some(word) = must(word, WORD) {
+            *word ^= 1 << self.shift;
+        }
     }
 }
 
+/// The tile of a permission among those of the same columns, and its line.
+#[inline]
+fn place(permission: u32) -> (usize, usize) {
+    ((permission % BLOCK / DEEP) as usize, (permission % DEEP) as usize)
+}
+
+/// All bits of a permission, if one tile has them.
+#[inline]
+fn only_line(page: &[Tile], permission: u32) -> Option<&[u64; LINE]> {
+    let (part, line) = place(permission);
+    if page.len() == PARTS { page.get(part)?.get(line) } else { None }
+}
+
 impl Columns {
-    /// Whether one of these columns has a permission. Fastest if their number is a multiple of eight, but for two.
+    /// Whether one of these columns has a permission. Padding comes last. Fastest for the usual number of columns.
+    #[inline]
     pub(crate) fn any_of(&self, columns: &[u16], permission: u32) -> bool {
-        let Some((first, rest)) = columns.split_first_chunk::<USUAL>() else {
+        match <&[u16; USUAL]>::try_from(columns) {
+            Ok(usual) => self.fold(usual, permission, |all, bit| all | bit) & 1 == 1,
+            Err(_) => self.any_of_many(columns, permission),
+        }
+    }
+
+    /// The same for more columns or fewer. Fastest if their number is a multiple of eight, but for two.
+    fn any_of_many(&self, columns: &[u16], permission: u32) -> bool {
+        let Some((first, mut rest)) = columns.split_first_chunk::<USUAL>() else {
             return self.any_of_few(columns, permission);
         };
         let join = |all: u64, bit: u64| all | bit;
         let mut joined = self.fold(first, permission, join);
-        let chunks = rest.chunks_exact(8);
-        let left = self.any_of_few(chunks.remainder(), permission);
-        for chunk in chunks.filter_map(|chunk| chunk.first_chunk::<8>()) {
+        while let Some((chunk, others)) = rest.split_first_chunk::<8>() {
+            // One branch for both, because neither can be predicted.
+            if joined & 1 == 1 || chunk[0] == 0 {
+                return joined & 1 == 1;
+            }
             joined |= self.fold(chunk, permission, join);
+            rest = others;
         }
-        left || joined & 1 == 1
+        joined & 1 == 1 || self.any_of_few(rest, permission)
     }
 
-    /// The same for the columns of an indexed user.
+    /// Which of these columns, of which there are 1 to 64, have a permission: bit 0 is the first column.
     #[inline]
-    pub(crate) fn any(&self, columns: &[u16; USUAL], permission: u32) -> bool {
-        self.fold(columns, permission, |all, bit| all | bit) & 1 == 1
-    }
-
-    /// Which of these columns have a permission: bit 0 is the first column.
-    #[inline]
-    pub(crate) fn given<const N: usize>(&self, columns: &[u16; N], permission: u32) -> u64 {
-        let reversed = self.fold(columns, permission, |all, bit| all << 1 | (bit & 1));
+    pub(crate) fn given(&self, columns: &[u16], permission: u32) -> u64 {
+        let join = |all, bit| all << 1 | (bit & 1);
+        let reversed = if let Ok(usual) = <&[u16; USUAL - 1]>::try_from(columns) {
+            self.fold(usual, permission, join)
+        } else if let Ok(usual) = <&[u16; USUAL - 2]>::try_from(columns) {
+            self.fold(usual, permission, join)
+        } else {
+            self.fold(columns, permission, join)
+        };
         reversed.reverse_bits() >> (64 - columns.len())
     }
 
     /// Joins what says in its lowest bit whether a column has a permission, in the order of these columns.
     #[inline]
-    fn fold<const N: usize>(&self, columns: &[u16; N], permission: u32, join: impl Fn(u64, u64) -> u64) -> u64 {
+    fn fold<'a>(
+        &self,
+        columns: impl IntoIterator<Item = &'a u16>,
+        permission: u32,
+        join: impl Fn(u64, u64) -> u64,
+    ) -> u64 {
+        let columns = columns.into_iter();
         match &self.pages {
             Pages::Few(pages) => {
                 let Some(page) = pages.get((permission / 64) as usize) else { return 0 };
                 let word = |column: &u16| page.get(usize::from(*column)).copied().unwrap_or(0);
-                columns.iter().fold(0, |all, column| join(all, word(column) >> (permission % 64)))
+                columns.fold(0, |all, column| join(all, word(column) >> (permission % 64)))
             }
             Pages::Many(pages) => {
                 let Some(page) = pages.get((permission / BLOCK) as usize) else { return 0 };
-                columns.iter().fold(0, |all, column| join(all, Bit::of(u32::from(*column), permission).read(page)))
+                if let Some(line) = only_line(page, permission) {
+                    let word = |column: u16| line.get(usize::from(column / 64)).copied().unwrap_or(0);
+                    return columns.fold(0, |all, column| join(all, word(*column) >> (column % 64)));
+                }
+                columns.fold(0, |all, column| join(all, Bit::of(u32::from(*column), permission).read(page)))
             }
         }
     }
@@ -172,11 +226,6 @@ impl Columns {
         let (few, many) = self.words_with(permission);
         let has = move |word: u64| word >> (permission % 64) & 1 == 1;
         let few = (0..).zip(few).filter(move |(_, word)| has(**word)).map(|(column, _)| column);
-        let ones = |word: u64| {
-            std::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)))
-                .take_while(|left| *left != 0)
-                .map(u64::trailing_zeros)
-        };
         let many = (0..).step_by(64).zip(many).flat_map(move |(start, word)| ones(*word).map(move |n| start + n));
         few.chain(many).filter_map(|column| self.source(column))
     }
@@ -190,19 +239,19 @@ impl Columns {
 
     /// The words of a page of one array, each with a bit of a permission; or the lines of a permission in the tiles of a page.
     fn words_with(&self, permission: u32) -> (impl Iterator<Item = &u64>, impl Iterator<Item = &u64>) {
-        let line = (permission % BLOCK) as usize * LINE;
         let (few, many) = match &self.pages {
             Pages::Few(pages) => (pages.get((permission / 64) as usize), None),
             Pages::Many(pages) => (None, pages.get((permission / BLOCK) as usize)),
         };
-        let lines = many.into_iter().flat_map(|page| page.iter()).filter_map(move |tile| tile.get(line..line + LINE));
-        (few.into_iter().flat_map(|page| page.iter()), lines.flatten())
+        let (part, line) = place(permission);
+        let tiles = many.into_iter().flat_map(move |page| page.iter().skip(part).step_by(PARTS));
+        (few.into_iter().flat_map(|page| page.iter()), tiles.filter_map(move |tile| tile.get(line)).flatten())
     }
 
-    /// Whether pages consist of tiles.
+    /// How many tiles there are side by side. None if pages have no tiles.
     #[cfg(test)]
-    pub(crate) fn are_many(&self) -> bool {
-        matches!(self.pages, Pages::Many(_))
+    pub(crate) fn ranges(&self) -> usize {
+        if let Pages::Many(pages) = &self.pages { pages.first().map_or(1, |page| page.len() / PARTS) } else { 0 }
     }
 
     /// Whether no source is open. A permission that is in no column is denied then.
@@ -280,10 +329,11 @@ impl Columns {
                 }
                 Pages::Many(pages) => {
                     let page = Arc::make_mut(pages).get_mut((permission / BLOCK) as usize).map(Arc::make_mut);
-                    let line = (permission % BLOCK) as usize * LINE;
-                    for (tile, all) in must(page, WORD).into_iter().flatten().zip(all.chunks(LINE)) {
+                    let (part, line) = place(*permission);
+                    let tiles = must(page, WORD).into_iter().flat_map(|page| page.iter_mut().skip(part).step_by(PARTS));
+                    for (tile, all) in tiles.zip(all.chunks(LINE)) {
                         if all.iter().any(|word| *word != 0) {
-                            let words = Arc::make_mut(tile).iter_mut().skip(line).zip(all);
+                            let words = must(Arc::make_mut(tile).get_mut(line), WORD).into_iter().flatten().zip(all);
                             words.for_each(|(word, all)| *word ^= all);
                         }
                     }
@@ -310,9 +360,9 @@ impl Columns {
             Pages::Many(pages) => {
                 let pages = Arc::make_mut(pages).get_mut(at * BLOCKS..(at + 1) * BLOCKS);
                 for (page, flipped) in must(pages, WORD).into_iter().flatten().zip(blocks(old ^ new)) {
-                    if flipped != 0 {
-                        let tile = Arc::make_mut(page).get_mut(column as usize / WIDTH).map(Arc::make_mut);
-                        must(tile.map(|tile| flip(tile, column, flipped)), WORD);
+                    for bit in ones(flipped).map(|permission| Bit::of(column, permission)) {
+                        let tile = Arc::make_mut(page).get_mut(bit.tile).map(Arc::make_mut);
+                        must(tile.map(|tile| bit.flip(tile)), WORD);
                     }
                 }
             }
@@ -330,14 +380,14 @@ impl Columns {
                 }
                 return;
             }
-            let blank = Arc::new([0; TILE]);
+            let blank = Arc::new(BLANK);
             self.pages = Pages::Many(pages.iter().flat_map(|page| tiles(page, &blank)).collect());
         }
         if let Pages::Many(pages) = &self.pages {
             let width = pages.first().map_or(0, |page| page.len());
-            let wide = width.max(column / WIDTH + 1);
+            let wide = width.max((column / WIDTH + 1) * PARTS);
             if wide > width || words * BLOCKS > pages.len() {
-                self.pages = Pages::Many(widened(pages, words * BLOCKS, wide, Arc::new([0; TILE])));
+                self.pages = Pages::Many(widened(pages, words * BLOCKS, wide, Arc::new(BLANK)));
             }
         }
     }
@@ -374,28 +424,24 @@ fn blocks(word: u64) -> impl Iterator<Item = u64> {
     (0..64).step_by(BLOCK as usize).map(move |first| word >> first & ((1 << BLOCK) - 1))
 }
 
-/// Changes these permissions of a column in its tile.
-fn flip(tile: &mut [u64; TILE], column: u32, permissions: u64) {
-    let mut left = permissions;
-    while left != 0 {
-        let bit = Bit::of(column, left.trailing_zeros());
-        if let Some(word) = must(tile.get_mut(bit.word), WORD) {
-            *word ^= 1 << bit.shift;
-        }
-        left &= left - 1;
-    }
+/// The positions of the bits of a word, from the lowest one.
+fn ones(word: u64) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(word), |left| Some(left & left.wrapping_sub(1)))
+        .take_while(|left| *left != 0)
+        .map(u64::trailing_zeros)
 }
 
 /// Converts a page to pages of tiles.
 fn tiles(page: &[u64], blank: &Tile) -> impl Iterator<Item = Arc<[Tile]>> {
     (0..BLOCKS).map(move |at| {
-        let tile = |words: &[u64]| {
-            let mut tile = [0; TILE];
-            let of_block = |word: &u64| blocks(*word).nth(at).unwrap_or(0);
-            (0..).zip(words).for_each(|(column, word)| flip(&mut tile, column, of_block(word)));
-            if tile == [0; TILE] { Arc::clone(blank) } else { Arc::new(tile) }
-        };
-        page.chunks(WIDTH).map(tile).collect()
+        let mut tiles = vec![BLANK; page.len().div_ceil(WIDTH) * PARTS];
+        for (column, word) in (0..).zip(page) {
+            for bit in ones(blocks(*word).nth(at).unwrap_or(0)).map(|permission| Bit::of(column, permission)) {
+                must(tiles.get_mut(bit.tile).map(|tile| bit.flip(tile)), WORD);
+            }
+        }
+        let shared = |tile| if tile == BLANK { Arc::clone(blank) } else { Arc::new(tile) };
+        tiles.into_iter().map(shared).collect()
     })
 }
 

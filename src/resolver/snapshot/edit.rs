@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use super::edge::{FAR_END, NEAR_END, ReverseEdge};
 use super::entity_rows::Asserted;
 use super::entity_rows::AssertionNumbers;
-use super::indexed_user::IndexedUser;
 use super::session::Session;
 use super::source::Source;
 use super::state::State;
@@ -340,11 +339,7 @@ impl Edit<'_> {
         self.state.summaries.set(number, &summary);
         let State { users, indexed_users, .. } = &mut *self.state;
         if let Some(id) = must(users.id_at(number), "a user has an id at its number") {
-            indexed_users.set(
-                IndexedUser::of(id, number, &summary),
-                |indexed| users.hashers().id(indexed.id),
-                |other| other.id == id,
-            );
+            indexed_users.set(id, number, &summary, |id| users.hashers().id(id));
         }
     }
 }

@@ -81,7 +81,7 @@ pub(crate) mod sealed {
     use super::CompiledTenant;
     use crate::model::error::Asked;
     use crate::model::records::UserRecord;
-    use crate::resolver::snapshot::indexed_user::IndexedUser;
+    use crate::resolver::snapshot::user_index::Indexed;
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -89,16 +89,32 @@ pub(crate) mod sealed {
 
     /// A user that was found.
     #[derive(Clone, Copy, Debug)]
-    pub struct Found<'a> {
-        pub(crate) number: u32,
-        /// Its index entry, if the lookup has read it.
-        pub(crate) indexed: Option<&'a IndexedUser>,
+    pub struct Found<'a>(pub(crate) FoundBy<'a>);
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum FoundBy<'a> {
+        Number(u32),
+        /// The lookup has read the index entry.
+        Entry(Indexed<'a>),
     }
 
     impl<'a> Found<'a> {
         #[inline]
-        pub(crate) fn by(indexed: &'a IndexedUser) -> Self {
-            Self { number: indexed.number(), indexed: Some(indexed) }
+        pub(crate) fn by_number(number: u32) -> Self {
+            Self(FoundBy::Number(number))
+        }
+
+        #[inline]
+        pub(crate) fn by_entry(entry: Indexed<'a>) -> Self {
+            Self(FoundBy::Entry(entry))
+        }
+
+        #[inline]
+        pub(crate) fn number(self) -> u32 {
+            match self.0 {
+                FoundBy::Number(number) => number,
+                FoundBy::Entry(entry) => entry.number(),
+            }
         }
     }
 
@@ -110,7 +126,20 @@ pub(crate) mod sealed {
         /// permissions.
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-            self.user(scope).map(|number| Found { number, indexed: None })
+            self.usually_found(scope).or_else(|| self.widely_found(scope))
+        }
+
+        /// The part of [`User::found`] that suffices unless index entries are wide. It is short enough to be inlined in
+        /// every check.
+        #[inline]
+        fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            self.user(scope).map(Found::by_number)
+        }
+
+        /// The other part.
+        #[inline]
+        fn widely_found<'a>(&self, _: Scope<'a>) -> Option<Found<'a>> {
+            None
         }
 
         /// The hash of a text under which the user is listed, and `None` for anything else. This and the next two are the
@@ -359,8 +388,8 @@ impl sealed::User for UserHandle {
     }
 
     #[inline]
-    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        scope.0.number_of(*self).map(|number| Found { number, indexed: None })
+    fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        scope.0.number_of(*self).map(Found::by_number)
     }
 
     fn user_text(&self) -> Asked {

@@ -14,12 +14,12 @@ use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
 use super::table::{Hashers, Table};
+use super::user_index::{Indexed, UserIndex};
 use super::user_summaries::UserSummaries;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Pattern, TenantRecord};
 use crate::resolver::bits::{Bits, Row};
-use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 use crate::resolver::tables::persistent_vec::PersistentVec;
 
 /// The bound on the words of cached rows.
@@ -46,7 +46,7 @@ pub(crate) struct State {
     /// The cached rows transposed, which nearly every check reads together with the summaries (I7).
     pub(crate) columns: Columns,
     /// The index entry of each user, by id (I11).
-    pub(crate) indexed_users: PersistentHashTable<IndexedUser>,
+    pub(crate) indexed_users: UserIndex,
     pub(crate) users: Table<UserRow>,
     /// The summary of each user, by number.
     pub(crate) summaries: UserSummaries,
@@ -82,7 +82,7 @@ impl State {
             groups: Table::new(hashers.clone()),
             users: Table::new(hashers.clone()),
             summaries: UserSummaries::default(),
-            indexed_users: PersistentHashTable::default(),
+            indexed_users: UserIndex::default(),
             role_rows: PersistentVec::new(),
             group_rows: PersistentVec::new(),
             grantable: Row::EMPTY,
@@ -110,7 +110,7 @@ impl State {
             EntityKind::Permission => self.permissions.number_of(id),
             EntityKind::Role => self.roles.number_of(id),
             EntityKind::Group => self.groups.number_of(id),
-            EntityKind::User => self.indexed_user(id).map(IndexedUser::number),
+            EntityKind::User => self.indexed_user(id).map(Indexed::number),
             EntityKind::Separation => self.separations.number_of(id),
             EntityKind::Assertion => self.assertions.number_of(id),
             EntityKind::Tenant => None,
@@ -149,14 +149,26 @@ impl State {
 
     /// The index entry of an id. The user may be deleted.
     #[inline]
-    pub(crate) fn indexed_user(&self, id: Uuid) -> Option<&IndexedUser> {
-        self.indexed_users.find(self.users.hashers().id(id), |indexed| indexed.id == id)
+    pub(crate) fn indexed_user(&self, id: Uuid) -> Option<Indexed<'_>> {
+        self.usual_indexed_user(id).map(Indexed::HalfLine).or_else(|| self.wide_indexed_user(id))
+    }
+
+    /// The same, unless entries are wide.
+    #[inline]
+    pub(crate) fn usual_indexed_user(&self, id: Uuid) -> Option<&IndexedUser> {
+        self.indexed_users.find_usual(self.users.hashers().id(id), id)
+    }
+
+    /// The same, if entries are wide. Separate, so that the code of a usual look-up stays short.
+    #[inline(never)]
+    pub(crate) fn wide_indexed_user(&self, id: Uuid) -> Option<Indexed<'_>> {
+        self.indexed_users.find_wide(self.users.hashers().id(id), id)
     }
 
     /// The number of a user that is not deleted.
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
-        self.indexed_user(id).map(IndexedUser::number).filter(|n| self.user_is_there(*n))
+        self.indexed_user(id).map(Indexed::number).filter(|n| self.user_is_there(*n))
     }
 
     /// Caches this about a source. Returns `false` if nothing changed.

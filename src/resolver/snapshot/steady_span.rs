@@ -29,9 +29,9 @@ pub(super) struct SteadySpan {
 
 impl SteadySpan {
     /// The span in which most of these windows are active, the latest of several, and which of them are: bit 0 is the
-    /// first window. `None` if it has no whole unit.
-    pub(super) fn of(windows: &[Window]) -> Option<(Self, u32)> {
-        let active = |at: i64| (0..).zip(windows).fold(0, |all, (n, w)| all | u32::from(w.contains_micros(at)) << n);
+    /// first window. `None` if it has no whole unit. There are at most 64 windows.
+    pub(super) fn of(windows: &[Window]) -> Option<(Self, u64)> {
+        let active = |at: i64| (0..).zip(windows).fold(0, |all, (n, w)| all | u64::from(w.contains_micros(at)) << n);
         let bounds = windows.iter().flat_map(|window| window.bounds());
         let mut bounds: SmallVec<[i64; 12]> = bounds.chain([i64::MIN]).filter(|at| *at != i64::MAX).collect();
         bounds.sort_unstable();
@@ -92,7 +92,7 @@ mod tests {
         fn the_same_windows_are_active_throughout(windows in vec(windows(), 1..5), instants in vec(-50..130i64, 40)) {
             let Some((span, active)) = SteadySpan::of(&windows) else { return Ok(()) };
             for at in instants.into_iter().map(|secs| Timestamp::from_secs(secs).unwrap()) {
-                let expected = (0..).zip(&windows).fold(0, |all, (n, w)| all | u32::from(w.contains(at)) << n);
+                let expected = (0..).zip(&windows).fold(0, |all, (n, w)| all | u64::from(w.contains(at)) << n);
                 prop_assert!(!span.contains(at) || active == expected, "{span:?} {at}");
             }
         }

@@ -8,18 +8,18 @@ use uuid::Uuid;
 use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
-use super::indexed_user::IndexedUser;
 use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
+use super::user_index::Indexed;
 use super::user_summaries::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{Bits, Row as BitRow};
 
-/// The forms that [`verify`] has met.
+/// The forms that [`verify`] and the histories have met.
 static REACHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
 
-fn reach(form: &'static str) {
+pub(crate) fn reach(form: &'static str) {
     REACHED.lock().unwrap().insert(form);
 }
 
@@ -41,6 +41,11 @@ pub(crate) fn every_form_was_reached() {
         "rows paid for by the budget",
         "an unknown row",
         "a row of everything",
+        "an index entry of half a line",
+        "an index entry of a line",
+        "an index entry of two lines",
+        "changes of a tenant with index entries of a line",
+        "changes of a tenant with index entries of two lines",
         "a row that gives more at some instants",
     ];
     let missing: Vec<_> = wanted.iter().filter(|form| !reached.contains(*form)).collect();
@@ -71,7 +76,7 @@ pub(crate) fn verify(state: &State) {
             UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
                 (0, 0..=USUAL) => "a user with few sources",
                 (0, _) => "a user with many sources",
-                (_, 0..USUAL) if IndexedUser::of(user.record.id.as_uuid(), number, &summary).steady().is_some() => {
+                _ if state.indexed_user(user.record.id.as_uuid()).is_some_and(Indexed::is_steady) => {
                     "a user of whom the index entry says what is active in a span of time"
                 }
                 (_, 0..USUAL) => "a user with few windows",
@@ -80,7 +85,12 @@ pub(crate) fn verify(state: &State) {
         });
         assert_eq!(state.summaries.read(number), summary, "I11");
         let id = user.record.id.as_uuid();
-        assert_eq!(state.indexed_user(id), Some(&IndexedUser::of(id, number, &summary)), "I11");
+        assert!(state.indexed_user(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
+        reach(match state.indexed_user(id) {
+            Some(Indexed::Line(_)) => "an index entry of a line",
+            Some(Indexed::TwoLines(_)) => "an index entry of two lines",
+            Some(Indexed::HalfLine(_)) | None => "an index entry of half a line",
+        });
     }
     // One page more than there are permissions.
     let permissions = (live(&state.permissions).map(|(n, _)| n).max().unwrap_or(0) / 64 + 2) * 64;
@@ -93,7 +103,7 @@ pub(crate) fn verify(state: &State) {
         cached_row(state, Source::Group(number), permissions);
     }
     budget(state);
-    reach(if state.columns.are_many() { "tiles" } else { "one array of columns" });
+    reach(if state.columns.ranges() > 0 { "tiles" } else { "one array of columns" });
     reach(if state.columns.are_closed() { "no open source" } else { "open sources" });
     if state.extra_words > 0 {
         reach("rows paid for by the budget");

@@ -12,8 +12,7 @@ use smallvec::SmallVec;
 use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::{GroupRow, UserRow};
-use super::indexed_user::IndexedUser;
-use super::names::sealed::Found;
+use super::names::sealed::{Found, FoundBy};
 use super::source::Source;
 use super::state::State;
 use super::user_summaries::Summary;
@@ -99,14 +98,12 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
 /// Everything that a user that was found may do at an instant. If none of its sources is open, it is the union of their
 /// rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
-    let summary = match user.indexed.and_then(IndexedUser::columns) {
-        Some(columns) => Summary::Always(columns),
-        None => state.summaries.summary(user.number),
-    };
+    let complete = if let FoundBy::Entry(entry) = user.0 { entry.columns() } else { None };
+    let summary = complete.map_or_else(|| state.summaries.summary(user.number()), Summary::Always);
     let columns: SmallVec<[u32; USUAL]> = match summary {
         Summary::Nothing => return Bits::new(),
         Summary::Wide => {
-            return state.users.row(user.number).map(|row| effective(state, row, when)).unwrap_or_default();
+            return state.users.row(user.number()).map(|row| effective(state, row, when)).unwrap_or_default();
         }
         Summary::Always(columns) => columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect(),
         Summary::Windowed(held) => held.active(when).filter(|column| *column != 0).map(u32::from).collect(),

@@ -2,18 +2,18 @@
 //!
 //! Use it for frequent lookups: the item is stored where the hash leads, without an index in between. It uses linear
 //! hashing, as `hash_index.rs` does, over *leaves* of about 24 items. Leaves are grouped in pages, and pages in
-//! chapters. A leaf is an array of cache lines of two slots each. Its items are divided into sixteen classes by their
-//! hashes. For each class a *pilot* is stored beside the pointer to the lines. With the pilot, the hash leads each
-//! item of the class to a line that has room. Pilots are found by trial, the largest class first (*hash, displace and
-//! compress*; Belazzougui, Botelho, Dietzfelbinger, 2009).
+//! chapters. A leaf is an array of *lines* of two slots each: a cache line, if an item has 32 bytes. Its items are
+//! divided into sixteen classes by their hashes. For each class a *pilot* is stored beside the pointer to the lines.
+//! With the pilot, the hash leads each item of the class to a line that has room. Pilots are found by trial, the
+//! largest class first (*hash, displace and compress*; Belazzougui, Botelho, Dietzfelbinger, 2009).
 //!
-//! Guarantees: `find` follows three pointers, whatever the size, and then reads one cache line, whether the item is
+//! Guarantees: `find` follows three pointers, whatever the size, and then reads one line, whether the item is
 //! present or not. A change copies at most one leaf, the pointers of a page and of a chapter, and one pointer for each
 //! 25,000 items. A new item may cause the others of its leaf to be placed again, in about 500 steps. Nine of ten slots
 //! are used. Equal hashes are handled correctly, at the cost of a scan of a leaf.
 //!
 //! Rejected: lines found by probing. For a million items of 32 bytes at most 5/8 of their slots were used, an item
-//! cost 73 bytes, and every twelfth lay outside its line. This table costs 40 bytes an item.
+//! cost 73 bytes, and every twelfth lay outside its line. This table costs 40 bytes an item of that size.
 //!
 //! Deliberately absent: removal, iteration, shrinking.
 //!
@@ -111,8 +111,14 @@ impl<'a, T: Item> Bucket<'a, T> {
         if same(chosen) && !chosen.is_free() {
             return Some(chosen);
         }
-        self.astray.iter().flat_map(|line| &line.0).find(|item| !item.is_free() && same(item))
+        if self.astray.is_empty() { None } else { find_astray(self.astray, same) }
     }
+}
+
+/// Separate, so that the code of a usual look-up stays short enough to be inlined.
+#[cold]
+fn find_astray<T: Item>(lines: &[Line<T>], same: impl Fn(&T) -> bool) -> Option<&T> {
+    lines.iter().flat_map(|line| &line.0).find(|item| !item.is_free() && same(item))
 }
 
 impl<T: Item> PersistentHashTable<T> {

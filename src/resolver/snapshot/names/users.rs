@@ -12,6 +12,7 @@ use crate::model::error::Asked;
 use crate::model::records::{UserId, UserKey, UserRecord};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::table::Row as _;
+use crate::resolver::snapshot::user_index::Indexed;
 
 macro_rules! user_by_text {
     ($($type:ty: |$self_:ident, $row:ident| $by:ident, $hash:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
@@ -65,9 +66,15 @@ macro_rules! user_by_id {
             }
 
             #[inline]
-            fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
                 let $self_ = self;
-                scope.0.state.indexed_user($id).map(Found::by)
+                scope.0.state.usual_indexed_user($id).map(Indexed::HalfLine).map(Found::by_entry)
+            }
+
+            #[inline]
+            fn widely_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+                let $self_ = self;
+                scope.0.state.wide_indexed_user($id).map(Found::by_entry)
             }
 
             fn user_text(&self) -> Asked {
@@ -100,8 +107,13 @@ impl<T: sealed::User + ?Sized> sealed::User for &T {
     }
 
     #[inline]
-    fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        (**self).found(scope)
+    fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        (**self).usually_found(scope)
+    }
+
+    #[inline]
+    fn widely_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        (**self).widely_found(scope)
     }
 
     #[inline]

@@ -45,16 +45,18 @@ impl LeftOut {
 }
 
 impl Deletion {
-    /// The title of the deletion while it goes on: `Deleting the group Staff`. `None` if few users have what is deleted, so
+    /// The title of the deletion while it goes on: ``Deleting the group `Staff` ``. `None` if few users have what is deleted, so
     /// that it takes no longer than other changes.
     pub(crate) fn title_if_long(self, moment: &Moment<'_>) -> Option<String> {
         let (users, title) = match self {
-            Self::Group(group) => {
-                (moment.member_count(group)?, format!("Deleting the group {}", moment.group(group)?.name))
-            }
-            Self::Role(role) => {
-                (moment.holder_count(role)?, format!("Deleting the role {}", moment.role(role)?.name()))
-            }
+            Self::Group(group) => (
+                moment.member_count(group)?,
+                format!("Deleting the group {}", Quoted(moment.group(group)?.name.as_str())),
+            ),
+            Self::Role(role) => (
+                moment.holder_count(role)?,
+                format!("Deleting the role {}", Quoted(moment.role(role)?.name().as_str())),
+            ),
         };
         (users > MOST_PLANNED).then_some(title)
     }

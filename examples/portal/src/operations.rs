@@ -56,7 +56,7 @@ pub(crate) struct LongDeletion {
     owner: Principal,
     /// The deletion.
     pub(crate) deletion: Deletion,
-    /// The title of the deletion: `Deleting the group Staff`.
+    /// The title of the deletion: ``Deleting the group `Staff` ``.
     pub(crate) title: String,
     /// The permissions of the portal that its user has at the request. They choose what the answer tells.
     held: Vec<Permission>,

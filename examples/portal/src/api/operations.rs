@@ -27,7 +27,7 @@ pub struct OperationView {
     /// The id.
     id: String,
     /// The description, for people to read.
-    #[schema(example = "Deleting the group Staff")]
+    #[schema(example = "Deleting the group `Staff`")]
     title: String,
     /// The path to ask for it again.
     path: String,

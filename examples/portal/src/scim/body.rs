@@ -7,6 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use rolecall::error::Quoted;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -142,7 +143,7 @@ impl<'de> Visitor<'de> for Folding {
         let mut attributes = Attributes::new();
         while let Some((name, Folded(value))) = from.next_entry::<String, Folded>()? {
             if attributes.insert(name.to_ascii_lowercase(), value).is_some() {
-                return Err(A::Error::custom(format!("the attribute `{name}` is there twice")));
+                return Err(A::Error::custom(format!("duplicate attribute {}", Quoted(&name))));
             }
         }
         Ok(Value::Object(attributes))

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
+use rolecall::error::Quoted;
 use rolecall::records::{GroupId, GroupRecord, Status, UserRecord};
 use scim_v2::filter::{AttrExp, AttrPath, CompValue, CompareOp, Filter, ValFilter};
 
@@ -66,7 +67,7 @@ pub(crate) fn parse(kind: ResourceKind, filter: &str) -> Result<Test, ScimError>
 }
 
 fn attribute(kind: ResourceKind, path: &AttrPath) -> Result<Attribute, ScimError> {
-    let unknown = || ScimError::invalid_filter(format!("`{path}` cannot be filtered by"));
+    let unknown = || ScimError::invalid_filter(format!("cannot filter by {}", Quoted(&path.to_string())));
     let found = Attribute::find(kind, path).ok_or_else(unknown)?;
     let is_list = matches!(found, Attribute::Members | Attribute::Groups);
     match &path.sub_attr {

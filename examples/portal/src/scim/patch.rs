@@ -1,6 +1,7 @@
 //! The operations of PATCH (RFC 7644, section 3.5.2). Entra and Okta send them capitalised, without a path, and with the
 //! members to remove as a value.
 
+use rolecall::error::Quoted;
 use scim_v2::filter::PatchPath;
 use serde_json::Value;
 
@@ -98,7 +99,7 @@ fn on_path(
     let parsed: PatchPath = path
         .parse()
         .map_err(|error: scim_v2::filter::ParseError| ScimError::invalid_path(format!("malformed path: {error}")))?;
-    let invalid = || ScimError::invalid_path(format!("`{parsed}` cannot be changed"));
+    let invalid = || ScimError::invalid_path(format!("{} cannot be changed", Quoted(&parsed.to_string())));
     let (name, filter, sub) = match &parsed {
         PatchPath::Attr(path) => (path, None, path.sub_attr.as_ref()),
         PatchPath::Value(path) => (&path.attr, Some(&path.filter), path.sub_attr.as_ref()),
@@ -108,7 +109,7 @@ fn on_path(
         Attribute::Ignored => return Ok(None),
         Attribute::Id | Attribute::Meta | Attribute::Groups if named == IsNamed::ByValue => return Ok(None),
         Attribute::Id | Attribute::Meta | Attribute::Groups => {
-            return Err(ScimError::mutability(format!("`{parsed}` is read-only")));
+            return Err(ScimError::mutability(format!("{} is read-only", Quoted(&parsed.to_string()))));
         }
         Attribute::Members if sub.is_some() => {
             return Err(ScimError::mutability("a member is added or removed as a whole"));

@@ -573,7 +573,7 @@ const parts = {
       (request) => request.url().includes("/operations/") && ++loads > 1 && request.abort("aborted"),
       async () => {
         await follow("Save this change");
-        await has("Deleting the group Everybody");
+        await has("Deleting the group `Everybody`");
         await has("this takes a moment");
         await looks("operation");
         assert.ok(loads > 1, "the page loads itself again");

@@ -86,7 +86,7 @@ const PAGES: &str = "/t/acme-corp/portal/access-management";
 async fn a_deletion_that_takes_long_goes_on_and_only_its_user_asks_for_the_outcome() {
     let (portal, group, role) = with_many().await;
     for (path, title, permission) in
-        [(group, "Deleting the group staff", "posts:read"), (role, "Deleting the role parker", "billing:pay")]
+        [(group, "Deleting the group `staff`", "posts:read"), (role, "Deleting the role `parker`", "billing:pay")]
     {
         let gate = Gate::close(&portal, nothing).await;
         let accepted = portal.call("DELETE", &path).by("root").send().await;
@@ -293,8 +293,8 @@ async fn an_operation_tells_the_problem_that_the_call_would_have_had() {
 async fn the_page_of_a_deletion_leads_to_the_list_when_it_is_done() {
     let (portal, group, role) = with_many().await;
     for (path, title, list, notice) in [
-        (group, "Deleting the group staff", "groups?done=deleted", "The group was deleted."),
-        (role, "Deleting the role parker", "roles?done=role-deleted", "The role was deleted."),
+        (group, "Deleting the group `staff`", "groups?done=deleted", "The group was deleted."),
+        (role, "Deleting the role `parker`", "roles?done=role-deleted", "The role was deleted."),
     ] {
         let gate = Gate::close(&portal, nothing).await;
         let location = portal.save_deletion(&path, "root").await.is(303).header("location");

@@ -86,6 +86,11 @@ async fn bodies_that_are_malformed_deep_or_huge_change_nothing() {
     ] {
         portal.scim("POST", "/Users").text(body).send().await.is_scim_error(status, scim_type);
     }
+    // A name that would imitate the words around it, and turn them round.
+    let twice = "{\"a` b\u{202E}\":1,\"A` B\u{202E}\":2}";
+    let twice = portal.scim("POST", "/Users").text(twice).send().await;
+    let detail = twice.is_scim_error(400, "invalidSyntax").json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with(r"malformed JSON: duplicate attribute `A\u{60} B\u{202e}` at line 1"), "{detail}");
     let bytes = portal.scim("POST", "/Users").text(vec![b'{', b'"', 0xFF, 0xFE]).send().await;
     bytes.is_scim_error(400, "invalidSyntax");
     portal.scim("POST", "/Users").header("content-type", "text/plain").send().await.is_scim_error(415, "");

@@ -156,7 +156,7 @@ pub(crate) fn expect_rows(
     if affected.try_into().ok() == Some(rows) {
         return Ok(());
     }
-    Err(Failure::damaged(format!("S3: the commit changes {rows} rows of a table, and {affected} of them were there")))
+    Err(Failure::damaged(format!("S3: expected {rows} rows to change in a table, found {affected}")))
 }
 
 #[cfg(test)]

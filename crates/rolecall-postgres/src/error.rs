@@ -6,6 +6,7 @@ use std::time::Duration;
 
 #[cfg(feature = "deadpool")]
 use deadpool_postgres::{PoolError, TimeoutType};
+use rolecall::error::Quoted;
 use rolecall::store::StoreError;
 
 use crate::schema::{SLUG_CONSTRAINT, VERSION};
@@ -78,7 +79,7 @@ impl DriverError {
         }
     }
 
-    /// Whether the link is gone, which is not the server's word.
+    /// Whether the connection was lost. The client reports this, not the server.
     fn is_lost(&self) -> bool {
         match self {
             #[cfg(feature = "deadpool")]
@@ -245,8 +246,8 @@ impl PostgresError {
     }
 
     pub(crate) fn no_runtime() -> Self {
-        const MESSAGE: &str = "no tokio runtime: expected a call within one; \
-            the blocking API takes one by `runtime(handle)`";
+        const MESSAGE: &str = "no tokio runtime: call from within one, \
+            or give one to the blocking API by `runtime(handle)`";
         Self::new(PostgresErrorKind::NoRuntime, MESSAGE)
     }
 
@@ -263,19 +264,20 @@ impl PostgresError {
     }
 
     pub(crate) fn schema_missing(schema: &str) -> Self {
-        let message = format!("schema {schema:?} does not have the tables of this store: call migrate");
+        let message = format!("schema {} does not have the tables of this store; call `migrate`", Quoted(schema));
         Self::new(PostgresErrorKind::SchemaMissing, message)
     }
 
     /// Compares the version of a schema with the one of this release.
     pub(crate) fn check_version(schema: &str, version: i32, compatible_from: i32) -> Result<(), Self> {
+        let schema = Quoted(schema);
         if version < VERSION {
-            let message = format!("schema {schema:?} has version {version}, expected {VERSION}: call migrate");
+            let message = format!("schema {schema} has version {version}, expected {VERSION}; call `migrate`");
             return Err(Self::new(PostgresErrorKind::SchemaTooOld, message));
         }
         if compatible_from > VERSION {
             let message = format!(
-                "schema {schema:?} has version {version}, which needs a later release: this one knows version {VERSION}"
+                "schema {schema} has version {version}, which needs a later release; this release knows version {VERSION}"
             );
             return Err(Self::new(PostgresErrorKind::SchemaTooNew, message));
         }
@@ -299,8 +301,8 @@ impl Error for PostgresError {
     }
 }
 
-/// The driver's error shows only its own layer. The first line of each layer. The next lines may be the server's detail,
-/// which can have the values of a row, such as the key of a user. They stay in the source.
+/// Joins the first line of each layer, because the driver's error shows only its own layer. Later lines can be the server's
+/// detail, which may contain values of a row, such as the key of a user. They stay in the source.
 fn with_sources(error: &dyn Error) -> String {
     let first_line = |layer: &dyn Error| layer.to_string().lines().next().unwrap_or_default().to_owned();
     let (mut text, mut next) = (first_line(error), error.source());

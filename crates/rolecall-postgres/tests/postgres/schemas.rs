@@ -21,7 +21,7 @@ async fn a_missing_schema_is_refused_and_nothing_is_created() {
     let store = in_schema(server::pool(server::config(), 1), &schema);
     let error = store.list(None, 1).await.unwrap_err();
     assert_eq!(cause(&error).kind(), PostgresErrorKind::SchemaMissing);
-    assert!(error.to_string().ends_with("does not have the tables of this store: call migrate"), "{error}");
+    assert!(error.to_string().ends_with("does not have the tables of this store; call `migrate`"), "{error}");
     let count = "SELECT count(*) FROM pg_namespace WHERE nspname = $1";
     assert_eq!(admin.query_one(count, &[&schema]).await.unwrap().get::<_, i64>(0), 0);
     store.migrate().await.unwrap();
@@ -47,7 +47,7 @@ async fn a27_a_schema_of_another_release_is_refused() {
     let error = again().list(None, 1).await.unwrap_err();
     assert_eq!(cause(&error).kind(), PostgresErrorKind::SchemaTooNew);
     assert!(
-        error.to_string().ends_with("has version 8, which needs a later release: this one knows version 1"),
+        error.to_string().ends_with("has version 8, which needs a later release; this release knows version 1"),
         "{error}"
     );
     let error = again().migrate().await.unwrap_err();
@@ -56,7 +56,7 @@ async fn a27_a_schema_of_another_release_is_refused() {
     admin.batch_execute(&format!("DELETE FROM {versions}; INSERT INTO {versions} VALUES (0, 0)")).await.unwrap();
     let error = again().list(None, 1).await.unwrap_err();
     assert_eq!(cause(&error).kind(), PostgresErrorKind::SchemaTooOld);
-    assert!(error.to_string().ends_with("has version 0, expected 1: call migrate"), "{error}");
+    assert!(error.to_string().ends_with("has version 0, expected 1; call `migrate`"), "{error}");
     server::drop_schema(store.schema()).await;
 }
 

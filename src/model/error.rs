@@ -391,7 +391,7 @@ impl Error {
         error.advise(if in_session {
             "activate fewer of these roles at once"
         } else {
-            "take away a role first, or change the separation"
+            "remove one of these roles from the user first, or change the separation"
         })
     }
 

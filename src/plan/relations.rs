@@ -106,8 +106,8 @@ impl From<ReverseEdge> for PresentEnd {
     }
 }
 
-const GAP_ADVICE: &str = "a relation has one window: to keep the access of both, set one that contains both; for a rota, see the \
-                          cookbook: one group for each turn";
+const GAP_ADVICE: &str = "a relation has one window: set one that contains both; for a rota, create one group for each turn \
+                          (see the cookbook)";
 
 impl Tx {
     /// Applies the wish of a call to a relation. The advice names the call that changes its window.
@@ -145,7 +145,7 @@ impl Tx {
                 let error = Error::new(ErrorKind::WindowMismatch).about(entity, name).of_relation(of);
                 let error = error.instead_of(found, asked).advise(advice);
                 if gap {
-                    let reason = format!("there is a gap between it and the one asked for ({asked})");
+                    let reason = format!("there is a gap between it and the requested window ({asked})");
                     error.reason(reason).advise(gap_advice)
                 } else {
                     error

@@ -143,7 +143,10 @@ fn r16_every_call_lets_only_the_directory_change_its_users_and_groups() {
             // A text says that the directory manages the entity only if it does. The data agrees.
             let advice = "; use `set_manager` to act for that directory";
             let gives = " cannot be given to `okta`: the transaction does not act for it";
-            let member = "`, which is managed by `okta`; only a transaction that acts for `okta` may remove it";
+            let relation = if text.contains(" is a parent of ") { "parent link" } else { "membership" };
+            let member = &format!(
+                "`, which is managed by `okta`; only a change that acts for `okta` may remove this {relation}"
+            );
             assert_eq!(error.gives_to_manager(), text.contains(&format!("{gives}{advice}")), "{text}");
             assert_eq!(error.relation().is_some(), text.contains(&format!("{member}{advice}")), "{text}");
             let plain = text.contains(&format!(" is managed by `okta`{advice}")) && !text.contains(member);

@@ -118,7 +118,7 @@ fn f5_ensuring_covers_both_windows_unless_there_is_a_gap() {
         let error = acme.update(|tx| (calls.ensure)(tx, during(90, 95))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WindowMismatch);
         assert!(
-            error.to_string().contains("until 1970-01-01T00:01:35Z); a relation has one window: to keep"),
+            error.to_string().contains("until 1970-01-01T00:01:35Z); a relation has one window: set one"),
             "{error}"
         );
         assert_eq!((calls.window)(acme), Some(during(60, 80)));

@@ -150,7 +150,7 @@ fn f24_a_gap_is_an_error_that_names_the_relation() {
     assert_eq!(
         error.to_string(),
         "assignment of `r` to `into` already exists with another window (from 1970-01-01T00:01:10Z until \
-         1970-01-01T00:01:20Z): there is a gap between it and the one asked for (from 1970-01-01T00:01:00Z until \
+         1970-01-01T00:01:20Z): there is a gap between it and the requested window (from 1970-01-01T00:01:00Z until \
          1970-01-01T00:01:05Z); give one of the two users a window that contains both, or remove it from one of them, and \
          merge again"
     );

@@ -138,9 +138,9 @@ fn a_refusal_says_who_and_by_which_paths() {
         error.to_string(),
         format!(
             "refused: after this change, separation `payments` allows a user at most one of its roles; at {}, user `alice` \
-             holds more than one role: has the role `senior` ({}), which includes `approver`; \
+             holds more than one of them: has the role `senior` ({}), which includes `approver`; \
              is in `junior`, a part of `office`, which has the role `clerk`; \
-             take away a role first, or change the separation",
+             remove one of these roles from the user first, or change the separation",
             year(1),
             between(1, 2)
         )

@@ -369,13 +369,14 @@ fn r16_a_document_that_deletes_a_member_of_a_managed_group_says_so() {
     let acme = tenant(&json!({"format": 1, "tenant": {"slug": "acme"},
         "groups": [{"slug": "eng", "managed_by": "okta", "members": ["bob"], "parents": ["all"]}, "all"], "users": ["bob"]}));
     type Edit = fn(&mut Value);
-    let table: [(Edit, &str); 2] = [
+    let table: [(Edit, &str, &str); 2] = [
         (
             |value| {
                 value["users"] = json!([]);
                 value["groups"][1]["members"] = json!([]);
             },
             "user `bob` is a member of group `eng`",
+            "membership",
         ),
         (
             |value| {
@@ -383,14 +384,15 @@ fn r16_a_document_that_deletes_a_member_of_a_managed_group_says_so() {
                 drop(value["groups"].as_array_mut().unwrap().remove(0));
             },
             "group `all` is a parent of group `eng`",
+            "parent link",
         ),
     ];
-    for (edit, what) in table {
+    for (edit, what, relation) in table {
         let error = acme.replace(&edited(&acme, edit)).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
-                "{what}, which is managed by `okta`; only a transaction that acts for `okta` may remove it; \
+                "{what}, which is managed by `okta`; only a change that acts for `okta` may remove this {relation}; \
                  use `act_for` to act for that directory"
             )
         );

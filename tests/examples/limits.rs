@@ -50,7 +50,7 @@ fn every_mistake_in_a_document_is_listed_with_its_path() {
     let document = folder.write("acme.json", BROKEN);
     let expected = [
         "separation `payments` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `bob` holds more than one \
-         role: has the role `approver`; is in `office`, which has the role `payer`",
+         of them: has the role `approver`; is in `office`, which has the role `payer`",
         "assertion `ann-pays` does not hold: user `ann` may not do `billing:pay`: nothing that the user holds grants it",
         "assertion `only-finance` does not hold: user `bob` may do `billing:pay`: is in `office`, which has the role \
          `payer`, which grants `billing:pay`",
@@ -100,7 +100,7 @@ fn a_single_failure_has_the_status_1_and_none_has_0() {
     let separation = r#""separations": [{"slug": "s", "at_most": 1, "roles": ["clerk", "payer"]}]"#;
     let fails = "assertion `a` does not hold: user `bob` may do `pay`: has the role `payer`, which grants `pay`";
     let exceeds = "separation `s` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `bob` holds more than one \
-                   role: has the role `clerk`; has the role `payer`";
+                   of them: has the role `clerk`; has the role `payer`";
     let folder = Folder::new();
     for (limits, status, expected) in [
         (denied(""), 1, vec![fails, "1 of 1 assertion failed"]),
@@ -140,7 +140,7 @@ fn limits_are_judged_with_the_catalog() {
 
     let (status, lines) = ask(&document, &["test", "--catalog", &including]);
     let exceeded = "separation `payments` allows a user at most one of its roles; at 2098-01-01T00:00:00Z, user `alice` holds \
-                    more than one role: has the role `payer`, which includes `clerk`; has the role `payer`";
+                    more than one of them: has the role `payer`, which includes `clerk`; has the role `payer`";
     assert_eq!(status, 1);
     assert_eq!(lines, [exceeded, "1 of 1 separation exceeded", "0 of 1 assertion failed"]);
 }

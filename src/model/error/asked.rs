@@ -81,7 +81,10 @@ impl Display for Described<'_> {
             AskedBy::Name => write!(f, "{entity} {text}"),
             AskedBy::Id => write!(f, "{entity} with the id {text}"),
             AskedBy::ExternalId { manager } => write!(f, "{entity} with the external id {text} of {}", Quoted(manager)),
-            AskedBy::Handle => write!(f, "{entity} with this handle (deleted, or of another tenant or opening)"),
+            AskedBy::Handle => {
+                write!(f, "{entity} with this handle (of a deleted {entity}, of another tenant, ")?;
+                f.write_str("or from before this tenant was opened again)")
+            }
             AskedBy::Variant => write!(f, "{entity} {text} of a catalog that this authorizer was not built with"),
         }
     }

@@ -98,7 +98,7 @@ impl Inner {
     pub(super) fn advice_of_kind(&self) -> Option<&'static str> {
         match self.kind {
             _ if self.problem.is_some() => None,
-            ErrorKind::NestedUpdate => Some("call it after the update"),
+            ErrorKind::NestedUpdate => Some("make it after the update"),
             ErrorKind::Conflict => Some("try again"),
             ErrorKind::Blocked => Some("try again later"),
             ErrorKind::Closed => Some("open it again"),
@@ -129,7 +129,7 @@ impl Inner {
                 write!(f, "{} belongs to the catalog and cannot be changed by a tenant", self.subject())
             }
             ErrorKind::CatalogConflict => {
-                let (subject, id) = (self.subject(), self.found.as_deref().unwrap_or_default());
+                let (subject, id) = (self.subject(), Quoted(self.found.as_deref().unwrap_or_default()));
                 write!(f, "{subject} belongs to the tenant, with the id {id}, and to the catalog")
             }
             ErrorKind::Reserved => {
@@ -201,11 +201,12 @@ impl Inner {
             return write!(f, "{} {says} {manager}", self.subject());
         };
         let (from, to) = (Quoted(&relation.name), Quoted(self.name.as_ref().map_or("", |asked| &asked.text)));
-        match relation.kind {
-            RelationKind::Parent => write!(f, "group {to} is a parent of group {from}, which is managed by {manager}")?,
-            _ => write!(f, "user {from} is a member of group {to}, which is managed by {manager}")?,
-        }
-        write!(f, "; only a transaction that acts for {manager} may remove it")
+        let (problem, what) = match relation.kind {
+            RelationKind::Parent => (format!("group {to} is a parent of group {from}"), "parent link"),
+            _ => (format!("user {from} is a member of group {to}"), "membership"),
+        };
+        write!(f, "{problem}, which is managed by {manager}")?;
+        write!(f, "; only a change that acts for {manager} may remove this {what}")
     }
 
     fn subject(&self) -> String {
@@ -233,7 +234,9 @@ impl Inner {
 /// The sentence of a kind without data, or the start of one whose data follows.
 const fn sentence(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::NestedUpdate => "the store cannot be used inside the closure of an update on the same thread",
+        ErrorKind::NestedUpdate => {
+            "a call that needs the store was made inside the closure of an update, on the same thread"
+        }
         ErrorKind::Stale => "the tenant has changed since the plan was made",
         ErrorKind::ForeignPlan => {
             "the plan was made by another tenant, or before this tenant was closed and opened again"

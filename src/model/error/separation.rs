@@ -94,11 +94,10 @@ const MOST_SHOWN: usize = 8;
 impl Display for SeparationViolation {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { separation, at_most, user, at, roles, in_session } = self;
-        // In words, because a figure in front of a singular noun reads like a typing error.
-        let (most, plural) = if *at_most == 1 { ("one".to_owned(), "role") } else { (at_most.to_string(), "roles") };
+        let most = if *at_most == 1 { "one".to_owned() } else { at_most.to_string() };
         let (whom, verb) = if *in_session { ("a session", "activates") } else { ("a user", "holds") };
         write!(f, "separation {} allows {whom} at most {most} of its roles", Quoted(separation))?;
-        write!(f, "; at {at}, user {} {verb} more than {most} {plural}", Quoted(user))?;
+        write!(f, "; at {at}, user {} {verb} more than {most} of them", Quoted(user))?;
         for (n, held) in roles.iter().take(MOST_SHOWN).enumerate() {
             write!(f, "{}{}", if n == 0 { ": " } else { "; " }, held.path)?;
         }

@@ -14,7 +14,8 @@ fn missing(right: &str, kind: RightKind) -> MissingRight {
 }
 
 const SEPARATED: &str = "refused: after this change, separation `payments` allows a user at most one of its roles; at 2027-01-01T00:00:00Z, user `alice` \
-                         holds more than one role: has the role `clerk`; take away a role first, or change the separation";
+                         holds more than one of them: has the role `clerk`; remove one of these roles from the user first, or change the \
+                         separation";
 
 fn separated() -> Error {
     let held = HeldRole::new("clerk".to_owned(), "has the role `clerk`".to_owned());
@@ -59,7 +60,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::catalog_conflict(Role, "editor", uuid::Uuid::nil()),
-            "role `editor` belongs to the tenant, with the id 00000000-0000-0000-0000-000000000000, and to the catalog; \
+            "role `editor` belongs to the tenant, with the id `00000000-0000-0000-0000-000000000000`, and to the catalog; \
              rename or delete the tenant's own by its id",
         ),
         (
@@ -69,7 +70,7 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         (Error::new(ErrorKind::Document), "invalid document"),
         (
             Error::new(ErrorKind::NestedUpdate),
-            "the store cannot be used inside the closure of an update on the same thread; call it after the update",
+            "a call that needs the store was made inside the closure of an update, on the same thread; make it after the update",
         ),
         (Error::new(ErrorKind::Stale), "the tenant has changed since the plan was made"),
         (
@@ -195,7 +196,7 @@ fn each_kind_has_a_text() {
 #[test]
 fn advice_is_not_in_the_detail() {
     let table = [
-        (ErrorKind::NestedUpdate, "call it after the update"),
+        (ErrorKind::NestedUpdate, "make it after the update"),
         (ErrorKind::Conflict, "try again"),
         (ErrorKind::Blocked, "try again later"),
         (ErrorKind::Closed, "open it again"),

@@ -39,13 +39,17 @@ pub enum RedbError {
     /// Another process or another store has the file open. Clone the store instead of opening the file twice.
     #[error("file is already open")]
     InUse,
-    /// The file is not a store of this crate: a redb file of another application, or not a redb file.
+    /// The file is not a store of this crate: a redb file of another application, or not a redb file. Or redb cannot read
+    /// files of this version any more.
     #[error("file is not a rolecall store: {0}")]
     Foreign(String),
     /// The system returned an error, or the file does not exist and was not to be created. The text names the file.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
+
+const UNREADABLE: &str = "a redb file of a version that this release cannot read; \
+    if an earlier release wrote it, export it with that release";
 
 impl RedbError {
     /// Names the file in an error of the system, which does not say what it is about.
@@ -60,7 +64,8 @@ impl RedbError {
     pub(super) fn of(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
-            DatabaseError::UpgradeRequired(_) => Self::Foreign("a redb file of an unsupported version".to_owned()),
+            // By any application. A file of rolecall can be one of an older redb, too.
+            DatabaseError::UpgradeRequired(_) => Self::Foreign(UNREADABLE.to_owned()),
             // Redb reports a wrong file header like this.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::InvalidData => {
                 Self::Foreign(e.to_string())

@@ -55,8 +55,8 @@ impl Rule {
     const fn problem(self) -> &'static str {
         match self {
             Self::Slug | Self::Prefix | Self::Name | Self::Category | Self::Description | Self::Pattern => "is invalid",
-            Self::Taken => "is used twice: a present, earlier or retired slug names one entry only",
-            Self::RenamedToItself => "is the present slug, and `renamed_from` ends with it",
+            Self::Taken => "is used twice: a slug may belong to one entry only, whether present, earlier or retired",
+            Self::RenamedToItself => "is the present slug, so `renamed_from` must not end with it",
             Self::Grant => "is not a permission of the catalog",
             Self::Include => "is not a role defined before it",
             Self::Itself => "would include itself",
@@ -99,7 +99,12 @@ impl From<BrokenRule<'_>> for Error {
     fn from(broken: BrokenRule<'_>) -> Self {
         let BrokenRule { entry: CheckedEntry { entity, slug }, rule, text } = broken;
         if let Some((what, expected)) = rule.expected() {
-            return Self::invalid(what, text, expected);
+            let error = Self::invalid(what, text, expected);
+            // An invalid slug is named already.
+            return match slug.filter(|slug| *slug != text) {
+                Some(slug) => error.about(entity, slug),
+                None => error,
+            };
         }
         let of = Quoted(slug.unwrap_or_default());
         match rule {
@@ -109,9 +114,10 @@ impl From<BrokenRule<'_>> for Error {
                 .reason(format!("role {of} includes it, and it is not defined before that role")),
             Rule::RenamedToItself => Self::already_exists(entity, text)
                 .unusable()
-                .reason("it is the present slug, and `renamed_from` ends with it"),
+                .reason("it is the present slug, so `renamed_from` must not end with it"),
             Rule::Itself => Self::cycle_of(entity, text, vec![text.to_owned(), text.to_owned()]),
-            _ => Self::already_exists(entity, text).reason("a present, earlier or retired slug names one entry only"),
+            _ => Self::already_exists(entity, text)
+                .reason("a slug may belong to one entry only, whether present, earlier or retired"),
         }
     }
 }

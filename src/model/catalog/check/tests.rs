@@ -90,7 +90,7 @@ fn r9_a_slug_that_occurs_twice_is_refused() {
 fn r9_the_last_earlier_slug_is_not_the_present_one() {
     let renamed = |renamed_from| of_permissions(&[PermissionDef { renamed_from, ..P }]);
     let role = |renamed_from| of_roles(&[RoleDef { renamed_from, ..R }]);
-    let text = "`posts:read` cannot be used: it is the present slug, and `renamed_from` ends with it";
+    let text = "`posts:read` cannot be used: it is the present slug, so `renamed_from` must not end with it";
     let table = [
         (renamed(&["posts:read"]), text),
         (renamed(&["a", "posts:read"]), text),
@@ -101,7 +101,7 @@ fn r9_the_last_earlier_slug_is_not_the_present_one() {
 }
 
 #[test]
-#[should_panic(expected = "role `editor`: `editor` is the present slug, and `renamed_from` ends with it")]
+#[should_panic(expected = "role `editor`: `editor` is the present slug, so `renamed_from` must not end with it")]
 fn a_compile_error_names_a_slug_that_is_renamed_to_itself() {
     let roles = &[RoleDef { renamed_from: &["editor"], ..RoleDef::new("editor") }];
     assert_sound::<8>(&Definition { roles, ..Definition::default() });

@@ -165,10 +165,9 @@ impl Runtime for tokio::runtime::Handle {
 
         use tokio::runtime::RuntimeFlavor::{CurrentThread, MultiThread};
 
-        const NOT_DRIVEN: &str = "the tokio runtime has one thread, which does not run its tasks: \
-            it is the calling one, or no thread drives the runtime";
-        const LOCAL: &str =
-            "this thread runs other tokio tasks, which would wait too, unlike a thread of `spawn_blocking`";
+        const NOT_DRIVEN: &str = "nothing runs the tasks of this tokio runtime: \
+            its one thread is the calling one, or is not driven";
+        const LOCAL: &str = "it runs other tokio tasks, which would wait, too; call from a thread of `spawn_blocking`";
         if self.runtime_flavor() == CurrentThread && !begins_tasks(self) {
             return Err(CannotBlock::because(NOT_DRIVEN));
         }

@@ -28,7 +28,7 @@ use crate::timer::{self, Sleep};
 
 const NOT_COMMITTED: &str = "the staged commit is not in the store and never will be: its transaction was not committed, or another writer was faster";
 
-const NOT_ENDED: &str = "a staged transaction of this process blocks the tenant, and was not finished in time";
+const NOT_ENDED: &str = "this process staged it and did not finish it in time";
 
 /// A transaction that is planned, and that the application commits inside its own database transaction.
 ///

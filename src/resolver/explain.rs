@@ -259,7 +259,7 @@ impl Explanation {
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// # acme.update(|tx| tx.create_user("alice")?.done())?;
     /// let explanation = acme.explain("alice", "posts:*");
-    /// assert_eq!(explanation.advice(), Some("this is a pattern, and only a grant can have one; name one permission"));
+    /// assert_eq!(explanation.advice(), Some("this is a pattern, which only a grant accepts; name one permission"));
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn advice(&self) -> Option<&str> {

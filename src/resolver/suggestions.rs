@@ -18,7 +18,7 @@ const LONGEST: usize = 320;
 const MOST_SEARCHED: usize = 10_000;
 
 /// The advice for a name that is a pattern.
-pub(crate) const PATTERN: &str = "this is a pattern, and only a grant can have one; name one permission";
+pub(crate) const PATTERN: &str = "this is a pattern, which only a grant accepts; name one permission";
 
 /// The names of one kind of entity at one revision. It shares the tables of the snapshot.
 struct SuggestionSource<R: Row> {
@@ -27,8 +27,8 @@ struct SuggestionSource<R: Row> {
 }
 
 impl CompiledTenant {
-    /// Returns what guesses the meaning of an unknown name. It costs a few reference counts, and searches when it is
-    /// asked.
+    /// Returns the source of suggestions for an unknown name. Making it costs a few reference counts. The search runs when
+    /// the suggestions are asked for.
     pub(crate) fn suggestions(&self, entity: EntityKind) -> Suggestions {
         fn of<R: Row + Send + Sync + 'static>(table: &Table<R>, catalog: &Arc<CompiledCatalog>) -> Suggestions
         where

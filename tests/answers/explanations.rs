@@ -254,6 +254,6 @@ fn f12_too_many_windows_are_not_combined_and_nothing_false_is_said() {
     assert_eq!(moment.decide("u", "p"), Decision::Denied(Reason::OutsideWindows));
     assert_eq!(moment.valid_until("u", "p"), Some(at(4)), "the answer does not change before");
     let text = moment.explain("u", "p").to_string();
-    assert!(text.starts_with("denied: it is outside the windows of what the user holds"), "{text}");
+    assert!(text.starts_with("denied: no path of the user is active at this time"), "{text}");
     assert!(snapshot.at(at(5)).check("u", "p"));
 }

@@ -182,7 +182,7 @@ fn r15_a_session_does_not_activate_too_many_roles_of_a_set() {
     assert_eq!(
         error.to_string(),
         "separation `payments` allows a session at most one of its roles; at 1970-01-01T00:01:40Z, user `alice` activates more \
-         than one role: activates the role `payer`; activates the role `reader`; \
+         than one of them: activates the role `payer`; activates the role `reader`; \
          activate fewer of these roles at once"
     );
     assert!(error.separation().unwrap().in_session);

@@ -190,7 +190,7 @@ fn each_change_of_a_catalog_is_found_with_those_whom_it_affects() {
             // An entry takes the slug of another one.
             definition!(&[posts[0], PermissionDef { renamed_from: &["mail:send"], ..permission("posts:write") }]),
             &[
-                "error slug_reused: permission `posts:write` is the slug of the entry with the id {posts:write}, and would be that of another entry, with the id {mail:send}",
+                "error slug_reused: the slug of permission `posts:write` belongs to the entry with the id {posts:write}, and would belong to another entry, with the id {mail:send}",
                 "warning permission_removed: permission `posts:write` would be removed from the catalog; 1 role grants it by name",
                 "info permission_renamed: permission `mail:send` would be renamed to `posts:write`",
                 "warning role_changed: role `sender` of the catalog would no longer give `mail:send` (then `posts:write`)",
@@ -245,7 +245,7 @@ fn a_grant_that_would_give_something_again_is_found() {
         "info role_added: role `viewer` would be added to the catalog",
         "info role_added: role `sender` would be added to the catalog",
         "warning regained_grant: role `author` grants `posts:write` by name, which would give it again: it is added to the catalog again",
-        "warning regained_grant: role `payer` grants `bills:pay` by name, which would give it again: its slug no longer belongs to both, the tenant and the catalog",
+        "warning regained_grant: role `payer` grants `bills:pay` by name, which would give it again: its slug no longer belongs both to the tenant and to the catalog",
         "warning regained_inclusion: role `payer` includes role `viewer`, which is added to the catalog again, and would give something again",
         "warning regained_assignment: group `staff` has role `sender`, which is added to the catalog again, and would give something again",
         "warning pattern_matches_more: role `all-posts` grants `posts:*`, which would also match `posts:write`",
@@ -340,7 +340,10 @@ fn a_role_takes_the_slug_of_another_one() {
     let permissions = &["posts:read", "posts:write", "mail:send"].map(permission);
     let sender = RoleDef { grants: &["mail:*"], renamed_from: &["sender"], ..RoleDef::new("viewer") };
     let (findings, _) = reconciled(&acme, Definition { permissions, roles: &[sender], ..Definition::default() });
-    assert!(findings[0].starts_with("error slug_reused: role `viewer` is the slug of the entry with "), "{findings:?}");
+    assert!(
+        findings[0].starts_with("error slug_reused: the slug of role `viewer` belongs to the entry with "),
+        "{findings:?}"
+    );
 }
 
 #[test]

@@ -135,7 +135,8 @@ fn errors_read_well() {
         ),
         (
             edit(move |tx| tx.user(foreign)?.done()),
-            "user with this handle (deleted, or of another tenant or opening) not found",
+            "user with this handle (of a deleted user, of another tenant, or from before this tenant was \
+             opened again) not found",
         ),
         // Slugs of the catalog.
         (
@@ -167,7 +168,7 @@ fn errors_read_well() {
         ),
         (
             edit(|tx| tx.permission("posts:*")?.done()),
-            "permission `posts:*` not found; this is a pattern, and only a grant can have one; name one permission",
+            "permission `posts:*` not found; this is a pattern, which only a grant accepts; name one permission",
         ),
         // Entities that exist already.
         (edit(|tx| tx.create_user("alice@acme.com")?.done()), "user `alice@acme.com` already exists"),
@@ -243,13 +244,13 @@ fn errors_read_well() {
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.delete_user("bob@acme.com")),
             "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
-             only a transaction that acts for `okta` may remove it; \
+             only a change that acts for `okta` may remove this membership; \
              use `set_manager` to act for that directory, or suspend the user",
         ),
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.merge_users("bob@acme.com", "alice@acme.com")),
             "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
-             only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
+             only a change that acts for `okta` may remove this membership; use `set_manager` to act for that directory",
         ),
         (
             edit(|tx| {
@@ -257,7 +258,7 @@ fn errors_read_well() {
                 tx.set_manager("entra")?.delete_group("staff")
             }),
             "group `staff` is a parent of group `crew`, which is managed by `okta`; \
-             only a transaction that acts for `okta` may remove it; use `set_manager` to act for that directory",
+             only a change that acts for `okta` may remove this parent link; use `set_manager` to act for that directory",
         ),
         // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the
         // list.
@@ -417,7 +418,7 @@ fn explanations_read_well() {
             "alice@acme.com",
             "posts:*",
             0,
-            "denied: permission `posts:*` not found; this is a pattern, and only a grant can have one; \
+            "denied: permission `posts:*` not found; this is a pattern, which only a grant accepts; \
              name one permission",
         ),
         (
@@ -457,7 +458,8 @@ fn explanations_read_well() {
     );
     assert_eq!(
         now.explain(foreign(), "posts:read").to_string(),
-        "denied: user with this handle (deleted, or of another tenant or opening) not found"
+        "denied: user with this handle (of a deleted user, of another tenant, or from before this tenant was \
+             opened again) not found"
     );
 }
 

@@ -199,9 +199,7 @@ fn r17_an_unknown_name_breaks_an_assertion() {
         ),
         (
             r#"{"expect": "only", "permission": "billing:*"}"#,
-            &[
-                "permission `billing:*` not found; this is a pattern, and only a grant can have one; name one permission",
-            ],
+            &["permission `billing:*` not found; this is a pattern, which only a grant accepts; name one permission"],
         ),
         (r#"{"expect": "separate", "roles": ["payer", "a\nb"]}"#, &["role `a\\nb` not found"]),
     ] {

@@ -62,7 +62,7 @@ fn calls_that_wait_for_a_stage_are_refused_in_time() {
         for answer in refused {
             let error = answer.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Blocked);
-            assert!(error.to_string().contains("a staged transaction"), "{error}");
+            assert!(error.to_string().contains("this process staged it"), "{error}");
             assert_eq!(error.commit(), Some(staged.commit().envelope.id));
         }
         assert!(acme.check("alice", "posts:write"), "the tenant serves all the time");

@@ -283,7 +283,7 @@ impl Following {
     fn watch_failed(&mut self, error: StoreError) {
         let pause = doubled(self.follower.interval, self.failed_watches, LONGEST_WATCH_PAUSE);
         self.failed_watches = self.failed_watches.saturating_add(1);
-        let error = store_error(error, "").preceded_by("the follower polls until it can watch again");
+        let error = store_error(error, "").preceded_by("the link for hints failed, and the follower polls meanwhile");
         self.follower.record(FollowerEvent::WatchFailed(error.kind()));
         self.follower.report(&error);
         self.after(pause, || Completion::WatchIsDue);

@@ -76,7 +76,9 @@ impl fmt::Display for Reason {
             Self::UnknownPermission => f.write_str("the permission is unknown"),
             Self::CatalogConflict => f.write_str("the permission's slug belongs to the tenant and to the catalog"),
             Self::PermissionRenamed => f.write_str("the catalog has renamed the permission"),
-            Self::PatternAsked => f.write_str("a pattern was asked for, and only a grant can have one"),
+            Self::PatternAsked => {
+                f.write_str("the question has a pattern, which only a grant accepts, in place of a permission")
+            }
             Self::UuidAsSlug => {
                 f.write_str("the permission is unknown; the text is a UUID and was looked up as a slug, not as an id")
             }
@@ -87,7 +89,7 @@ impl fmt::Display for Reason {
             Self::NeverActive => {
                 f.write_str("no path of the user is ever active: the windows on each have no common instant")
             }
-            Self::OutsideWindows => f.write_str("it is outside the windows of what the user holds"),
+            Self::OutsideWindows => f.write_str("no path of the user is active at this time"),
             Self::Unconfirmed => f.write_str(
                 "the store has not confirmed the tenant's state within the bound on staleness; refresh the tenant",
             ),
@@ -96,7 +98,7 @@ impl fmt::Display for Reason {
                 f.write_str("the content of the store is invalid; a refresh of the tenant lists what to repair")
             }
             Self::Narrowed => f.write_str("the roles to which the question is narrowed do not grant it"),
-            Self::InternalError => f.write_str("an internal invariant is broken; the tenant must be refreshed"),
+            Self::InternalError => f.write_str("an internal invariant is broken; refresh the tenant to load it again"),
             Self::Closed => f.write_str("the tenant was closed"),
             Self::Deleted => f.write_str("the tenant was deleted"),
         }

@@ -19,15 +19,15 @@ use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::{reverse, walk};
 use crate::review::Place;
 
-/// From how many permissions on a pattern matches much, whatever the tenant has.
+/// A pattern that matches at least this many permissions is reported, whatever the tenant has.
 const MUCH: usize = 100;
-/// From how many permissions of the tenant on half of them is much.
+/// In a tenant with at least this many permissions, a pattern that matches half of them is reported.
 const ENOUGH: usize = 10;
-/// How many roles above an inclusion are compared.
+/// An inclusion that leads to more roles than this is not judged.
 const MOST_ROLES: usize = 100;
-/// How many roles with equal permissions, of which some include others, a role is compared with.
+/// A role is compared with at most this many roles whose permissions are equal because they include each other.
 const MOST_EQUAL: usize = 8;
-/// From how many permissions of the tenant on somebody who has them all has everything.
+/// A user with all permissions is reported only in a tenant with at least this many.
 const SEVERAL: usize = 2;
 
 /// The roles of the tenant, by slug, with their numbers.
@@ -57,7 +57,7 @@ pub(super) fn all_permissions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
         let count = all.len();
         all.is_subset(&walk::effective(state, row, &when)).then(|| {
             let place = Place::of(row);
-            let message = format!("{place} has every permission, which is {count} of {count}");
+            let message = format!("{place} has all {count} permissions");
             Finding::new(Code::AllPermissions, place, message)
         })
     }))
@@ -204,8 +204,8 @@ fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
         let finding = Finding::new(Code::CoveredGrant, place.clone(), message).about_grant(grant);
         other.map_or(finding.clone(), |other| finding.with(other))
     };
-    let by_pattern = |pattern: &Pattern| format!("its grant {} covers", Quoted(pattern.as_str()));
-    let by_role = |role: &Place| format!("{role}, which it includes, grants, too");
+    let by_pattern = |pattern: &Pattern| format!("is covered by its grant {}", Quoted(pattern.as_str()));
+    let by_role = |role: &Place| format!("is also granted by {role}, which it includes");
     let mut names: Vec<u32> = row.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)).collect();
     names.sort_unstable_by(|a, b| state.permissions.name_at(*a).cmp(state.permissions.name_at(*b)));
     let rights = inclusions(state, role).0.into_iter().filter_map(|role| {

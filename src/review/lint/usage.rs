@@ -24,7 +24,8 @@ pub(crate) fn conflict(conflict: &SlugConflict) -> Finding {
     let slug = Quoted(conflict.slug.as_str()).to_string();
     let (entity, own) = (conflict.entity, conflict.own);
     let place = Place { entity, id: own, name: conflict.slug.to_string() };
-    let message = format!("{entity} {slug} belongs to the tenant, with the id {own}, and to the catalog");
+    let id = own.to_string();
+    let message = format!("{entity} {slug} belongs to the tenant, with the id {}, and to the catalog", Quoted(&id));
     let mut finding = Finding::new(Code::CatalogConflict, place, message);
     if entity == EntityKind::Role {
         finding.severity = Severity::Warning;

@@ -63,9 +63,9 @@ pub(super) fn slugs_reused(reconciliation: &Reconciliation) -> Findings<'_> {
         let reused = after.into_iter().filter_map(|entry| {
             let former = *present.get(entry.slug).filter(|id| **id != entry.id)?;
             let place = entry.place();
-            let (id, what) = (entry.id, "would be that of another entry");
+            let (id, what) = (entry.id, "would belong to another entry");
             let message =
-                format!("{place} is the slug of the entry with the id {former}, and {what}, with the id {id}");
+                format!("the slug of {place} belongs to the entry with the id {former}, and {what}, with the id {id}");
             Some(Finding::new(Code::SlugReused, place, message))
         });
         reused.collect::<Vec<_>>()

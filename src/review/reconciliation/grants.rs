@@ -126,7 +126,9 @@ fn grants(reconciliation: &Reconciliation, code: Code, way: Way) -> Findings<'_>
                 Way::Lost if gone(new) => "would give nothing: it is removed from the catalog",
                 Way::Lost => "would give nothing: its slug belongs to the tenant and to the catalog",
                 Way::Regained if gone(old) => "would give it again: it is added to the catalog again",
-                Way::Regained => "would give it again: its slug no longer belongs to both, the tenant and the catalog",
+                Way::Regained => {
+                    "would give it again: its slug no longer belongs both to the tenant and to the catalog"
+                }
             };
             let message = format!("{place} grants {slug} by name, which {what}");
             Finding::new(code, place, message).about_grant(permission.name())

@@ -19,7 +19,7 @@ fn each_rule_of_the_lint_finds_its_case_and_no_other() {
                 tx.create_user("alice")?.assign("root")?;
                 tx.create_user("bob")?.assign("root")?.suspend()?.done()
             },
-            &[(Code::AllPermissions, "user `alice` has every permission, which is 2 of 2")],
+            &[(Code::AllPermissions, "user `alice` has all 2 permissions")],
         ),
         (
             |tx| {
@@ -49,9 +49,9 @@ fn each_rule_of_the_lint_finds_its_case_and_no_other() {
                 tx.create_user("alice")?.assign("r")?.done()
             },
             &[
-                (Code::CoveredGrant, "role `r` grants `a:x`, which its grant `a*` covers"),
-                (Code::CoveredGrant, "role `r` grants `b`, which role `inner`, which it includes, grants, too"),
-                (Code::CoveredGrant, "role `r` grants `a:*`, which its grant `a*` covers"),
+                (Code::CoveredGrant, "role `r` grants `a:x`, which is covered by its grant `a*`"),
+                (Code::CoveredGrant, "role `r` grants `b`, which is also granted by role `inner`, which it includes"),
+                (Code::CoveredGrant, "role `r` grants `a:*`, which is covered by its grant `a*`"),
             ],
         ),
         (

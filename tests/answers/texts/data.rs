@@ -196,7 +196,7 @@ fn reasons_of_a_tenant_out_of_service_have_advice() {
             Reason::InvalidStoreContent,
             "denied: the content of the store is invalid; a refresh of the tenant lists what to repair",
         ),
-        (Reason::InternalError, "denied: an internal invariant is broken; the tenant must be refreshed"),
+        (Reason::InternalError, "denied: an internal invariant is broken; refresh the tenant to load it again"),
     ];
     for (reason, text) in table {
         assert_eq!(Decision::Denied(reason).to_string(), text);

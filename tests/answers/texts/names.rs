@@ -230,7 +230,10 @@ fn f21_a_pattern_cannot_be_asked_and_one_that_matches_nothing_is_noticed() {
     for pattern in ["posts:*", "gests.*", "*"] {
         let decision = acme.decide("alice@acme.com", pattern);
         assert_eq!(decision, Decision::Denied(Reason::PatternAsked));
-        assert_eq!(decision.to_string(), "denied: a pattern was asked for, and only a grant can have one");
+        assert_eq!(
+            decision.to_string(),
+            "denied: the question has a pattern, which only a grant accepts, in place of a permission"
+        );
     }
     let grant = |pattern: &'static str| {
         let updated = acme.update(|tx| tx.role("reader")?.grant(pattern)?.done()).unwrap();

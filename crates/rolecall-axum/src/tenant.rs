@@ -280,10 +280,12 @@ impl TenantLayer {
 
     /// Waits for the position in the request, if it has one.
     async fn catch_up(&self, parts: &Parts, tenant: &Tenant) -> Result<(), Problem> {
-        let Some(value) = self.position_header.as_ref().and_then(|name| parts.headers.get(name)) else { return Ok(()) };
+        let Some(name) = &self.position_header else { return Ok(()) };
+        let Some(value) = parts.headers.get(name) else { return Ok(()) };
         let position = value.to_str().ok().and_then(|text| text.parse::<Position>().ok());
         let Some(position) = position else {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", "the header is not a position"));
+            let title = format!("the header `{name}` is not a position");
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", title));
         };
         if position.tenant_id != tenant.tenant_id() {
             return Ok(());

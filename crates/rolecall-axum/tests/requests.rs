@@ -236,6 +236,9 @@ async fn a_client_of_two_instances_sees_at_least_what_it_has_seen() {
         let headers = [("x-user", "alice"), ("x-position", header.as_str())];
         let (status, body, response) = send(&elsewhere, "/t/acme", &headers).await;
         assert_eq!(status, expected, "{header}: {body}");
+        if expected == 400 {
+            assert_eq!(body["title"], "the header `x-position` is not a position");
+        }
         if expected == 503 {
             assert_eq!((&body["code"], body.get("detail")), (&"unavailable".into(), None));
             assert_eq!(response.extensions().get::<Error>().unwrap().kind(), ErrorKind::NotInHistory);

@@ -384,7 +384,7 @@ impl<'a> Import<'a> {
             of_output.roles = roles;
             of_output.is_suspended = !user.enabled;
             if !user.enabled {
-                self.notes.changed(&place, "the user is disabled, and so suspended", "");
+                self.notes.changed(&place, "the user is disabled in the source, so it is suspended", "");
             }
             for path in &user.groups {
                 if let Some(slug) = groups.get(path) {

@@ -300,7 +300,11 @@ impl<'a> Import<'a> {
             user.name = row.get("name").and_then(|name| shown(name, key));
             if row.get("deleted_at").is_some() {
                 user.is_suspended = true;
-                self.notes.changed(&row.place, format!("{} is deleted, and so suspended", Quoted(key)), "");
+                self.notes.changed(
+                    &row.place,
+                    format!("{} is deleted in the source, so it is suspended", Quoted(key)),
+                    "",
+                );
             }
         }
     }

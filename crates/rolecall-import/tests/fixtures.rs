@@ -123,7 +123,7 @@ fn a_realm_of_keycloak_in_two_files() {
     let id: rolecall::records::UserId = "6f1c9f0e-2a54-4a53-9d53-1f8f0c0a0001".parse().unwrap();
     assert!(harbour.check(id, "berths:book"), "the id of a token");
     let incomplete = keycloak::read(&[r#"{"realm": "a", "users": [{"username": "eve"}]}"#], None).unwrap();
-    has_notes(&incomplete, "changed: user `eve`: the user is disabled, and so suspended");
+    has_notes(&incomplete, "changed: user `eve`: the user is disabled in the source, so it is suspended");
 
     assert_eq!(keycloak::read(&files, Some("x")).unwrap_err().to_string(), "realm `x` not found; found `harbour`");
     assert_eq!(

@@ -228,7 +228,7 @@ impl Submitted {
             div.errors role="alert" tabindex="-1" data-focus {
                 h2 { "Nothing was saved" }
                 p { (text) "." }
-                p { "Your change was made for a state that is not there any more, so it has overwritten nothing." }
+                p { "Your change was based on an older state, so it was not saved." }
             }
             @let wanted: Vec<_> = self.fields.0.iter().filter(|(name, value)| is_entered(name) && !value.is_empty()).collect();
             @if !wanted.is_empty() {

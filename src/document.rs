@@ -167,10 +167,12 @@ impl Document {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// Such a document can be imported, and a tenant can be replaced by it: entries match by their slugs and keys then. A
-    /// slug or key that has changed is another entity to it. A replacement deletes the old one, with what referred to it
-    /// elsewhere, and creates a new one, where with an id it renames. The ids in `removed_from_catalog` stay. They come
-    /// from the catalog and are the same in every environment, and so are external ids.
+    /// Such a document can be imported, and a tenant can be replaced by it. Entries are then matched by their slugs and
+    /// keys. An entry whose slug or key has changed counts as another entity. A replacement deletes the old entity, with
+    /// everything that refers to it, and creates a new one. With an id, it renames the entity.
+    ///
+    /// The ids in `removed_from_catalog` stay. They come from the catalog and are the same in every environment. External
+    /// ids stay, too, for the same reason: they come from the directory.
     ///
     /// # Complexity
     /// O(entries).

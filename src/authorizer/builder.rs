@@ -154,10 +154,11 @@ impl AuthorizerBuilder {
     /// With a bound, a tenant whose store has not confirmed its state for this long denies every check with
     /// [`Reason::Unconfirmed`](crate::Reason::Unconfirmed), until the store confirms the state again. Opening, updating
     /// and refreshing a tenant confirm its state, and so does each poll of a [follower](Authorizer::follow). The bound
-    /// needs a follower: without one, a tenant denies after this time unless something else is done with it.
+    /// needs a follower: without one, the tenant denies every check after this time unless it is opened, updated or
+    /// refreshed.
     ///
-    /// Choose several times the follower's interval, and of the time limits of the store: a bound that one slow poll exceeds
-    /// denies without need.
+    /// Choose a bound that is several times as long as the follower's interval and the time limits of the store. Otherwise
+    /// one slow poll denies checks without need.
     /// [`Tenant::lag`](crate::Tenant::lag) says when the state was last confirmed.
     ///
     /// ```

@@ -119,7 +119,7 @@ impl Inner {
         present.position.revision >= revision && present.availability == Availability::Serving
     }
 
-    /// Applies what the store has, unless the tenant has reached this revision by the time that it has its turn.
+    /// Waits for the turn, then applies the commits of the store, unless the tenant has reached this revision meanwhile.
     pub(super) async fn catch_up(self: &Arc<Self>, enough: Option<Revision>) -> Result<()> {
         let turn = self.turn().await?;
         let inner = Arc::clone(self);

@@ -9,7 +9,7 @@ use crate::resolver::snapshot::Availability;
 
 /// Counters of an authorizer, and the state of its open tenants. See [`Authorizer::metrics`].
 ///
-/// The first five are gauges: how it is now. The others are counters: they start at zero and only rise.
+/// The first five are gauges, which show the present state. The others are counters, which start at zero and only rise.
 ///
 /// ```
 /// # let authorizer = rolecall::blocking::Authorizer::in_memory();

@@ -183,7 +183,7 @@ pub(super) struct Member {
     pub(super) until: OptionalText,
 }
 
-/// An entry that was removed from the catalog and is still referred to.
+/// A separation of duties.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Separation {
@@ -266,6 +266,7 @@ impl Expect {
     }
 }
 
+/// An entry that was removed from the catalog and is still referred to.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemovedFromCatalog {

@@ -69,7 +69,7 @@ fn is_comparable(before: &AssertionRow, after: &AssertionRow) -> bool {
     before.record.binding && about(before) == about(after)
 }
 
-/// The users whom each assertion may concern differently than before.
+/// The users for whom the answer to an assertion may have changed.
 struct Affected<'a> {
     assertions: &'a [(u32, &'a AssertionRow)],
     sides: [Side<'a>; 2],

@@ -34,7 +34,7 @@ const MOST_LISTED: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     asked: Asked,
-    /// `None` if the state that the transaction began with has no such user. Nobody holds nothing.
+    /// `None` if the transaction began with a state without this user. Such an actor holds no rights.
     actor: Option<UserId>,
 }
 

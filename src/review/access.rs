@@ -175,7 +175,7 @@ impl<'m> AccessReport<'m> {
     /// ```
     ///
     /// # Complexity
-    /// That of [`Moment::who_can`], and then of the rows of those users.
+    /// The cost of [`Moment::who_can`], plus that of the rows of the users found.
     pub fn permission(mut self, permission: impl AsPermission) -> Self {
         let (state, when) = (&self.moment.compiled().state, self.when());
         let permission = permission.permission(self.moment.compiled().scope());

@@ -196,7 +196,7 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
-    /// Creates an active user without a display name that no directory manages.
+    /// Creates an active user that has no display name and is managed by no directory.
     ///
     /// ```
     /// use rolecall::records::{Status, UserId, UserKey, UserRecord};

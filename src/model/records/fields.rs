@@ -10,7 +10,7 @@ use super::{
     TenantRecord, UserRecord,
 };
 
-/// A field of a record that a change gives another value.
+/// A field of a record whose value differs before and after a change.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;

@@ -30,7 +30,7 @@ pub enum RoleRef {
 }
 
 impl RoleRef {
-    /// Returns the id, whichever the origin.
+    /// Returns the id, whatever the origin.
     ///
     /// ```
     /// use rolecall::records::{RoleId, RoleRef, Slug};
@@ -69,7 +69,7 @@ pub enum PermissionRef {
 }
 
 impl PermissionRef {
-    /// Returns the id, whichever the origin.
+    /// Returns the id, whatever the origin.
     ///
     /// ```
     /// use rolecall::records::{PermissionId, PermissionRef, Slug};

@@ -66,8 +66,8 @@ pub(crate) fn find(state: &State, user: &UserRow, permission: u32, when: &When<'
 
 /// The first path to each permission that a user has at an instant.
 ///
-/// As [`find`] finds one: nothing is entered that no path leads through, so what it leaves out does not change the
-/// order of the rest.
+/// Each is the path that [`find`] returns. The search skips nodes that are on no path, which does not change the order of
+/// the others.
 #[derive(Debug)]
 pub(crate) struct FirstPaths {
     visits: Visits,

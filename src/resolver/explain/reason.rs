@@ -189,11 +189,11 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
 /// If more give it, they are not collected first. The tests of this crate's modules have fewer.
 const MANY: usize = if cfg!(test) { 3 } else { 8 * MOST_HOLDERS };
 
-/// How many entities can be passed in the order of names in the time in which one name is read and sorted.
+/// Passing this many entities in the order of their names takes as long as reading and sorting one name.
 const STEPS: usize = if cfg!(test) { 1 } else { 16 };
 
-/// Some entities by name, and whether there are more. Two names may be equal, of which the order of ids decides, so
-/// there is one more than are listed.
+/// The first entities by name, and whether there are more than are listed. It has one more than are listed: two entities can
+/// have the same name, and then the order of their ids decides.
 type First<'a, R> = (Vec<&'a R>, bool);
 
 /// The first entities by name for which this is true. `None` if that takes more than `most` steps.

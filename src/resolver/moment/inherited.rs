@@ -149,7 +149,7 @@ impl Moment<'_> {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     ///
-    /// Where [`decide`](Moment::decide) has a reason that holds for every user, the set has it too. It is
+    /// If [`decide`](Moment::decide) would give the same reason for every user, the set has that reason. It is
     /// [unknown](UserSet::unknown) for a permission that does not exist or was removed from the catalog. It is
     /// [unavailable](UserSet::unavailable) with [`Reason::CatalogConflict`] for one whose slug is in conflict (R9).
     ///

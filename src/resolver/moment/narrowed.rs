@@ -226,8 +226,8 @@ impl NarrowedUser<'_> {
         all && some
     }
 
-    /// Returns the decision with its reason. Where the user itself is denied, the reason is that of the user. Where only the
-    /// narrowing denies, it is [`Reason::Narrowed`].
+    /// Returns the decision with its reason. If the user would be denied without the narrowing, too, the reason is the same.
+    /// If only the narrowing causes the denial, it is [`Reason::Narrowed`].
     ///
     /// ```
     /// use rolecall::{Decision, Reason};

@@ -46,7 +46,7 @@ const PARTS: usize = (BLOCK / DEEP) as usize;
 /// The name of the internal fault of a missing word.
 pub(crate) const WORD: &str = "a column has a word in every page";
 
-/// What a check reads is in the first fields.
+/// A check reads only the first fields.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     /// INVARIANT: all pages are equally wide, and include every column that was ever written in any of them.
@@ -310,7 +310,7 @@ impl Columns {
         }
     }
 
-    /// Flips these permissions, each of which comes or goes, in the columns of all sources that give everything.
+    /// Adds or removes each of these permissions in the columns of all sources that give everything.
     ///
     /// # Complexity
     /// O(columns) bits for each of them.

@@ -70,7 +70,7 @@ pub(crate) struct CachedRow {
 }
 
 impl CachedRow {
-    /// A row with nothing of a source of which nothing is known.
+    /// The empty row of a source that was not computed yet.
     pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: Ever::Unknown, extra: 0 };
 
     /// Whether it may give something only at some instants.

@@ -313,7 +313,7 @@ impl UserSummaries {
         self.leaves.get(number / ROWS).is_some_and(|leaf| leaf.suspended >> (number % ROWS) & 1 == 1)
     }
 
-    /// Those of 64 users who are suspended, the first of whom has the number 64 times `at`. Bit 0 is the first.
+    /// Which of the 64 users from the number `64 * at` on are suspended. Bit 0 is the first of them.
     pub(crate) fn suspended_word(&self, at: usize) -> u64 {
         let half = |leaf| self.leaves.get(leaf).map_or(0, |leaf| u64::from(leaf.suspended));
         u32::try_from(2 * at).map_or(0, |leaf| half(leaf) | half(leaf + 1) << ROWS)

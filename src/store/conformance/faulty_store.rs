@@ -173,7 +173,7 @@ impl<S> FaultyStore<S> {
         &self.inner
     }
 
-    /// Plays this fault in the next call of this method. Faults queue: two requests concern the next two calls.
+    /// Injects this fault into the next call of this method. Faults queue: two requests concern the next two calls.
     ///
     /// ```
     /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
@@ -188,7 +188,7 @@ impl<S> FaultyStore<S> {
         self.script().next.push_back((call, Some(fault)));
     }
 
-    /// Plays no fault in the next call of this method that has none queued.
+    /// Injects no fault into the next call of this method that has none queued.
     ///
     /// ```
     /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};
@@ -204,7 +204,7 @@ impl<S> FaultyStore<S> {
         self.script().next.push_back((call, None));
     }
 
-    /// Plays this fault in every call of this method that has none queued, until [`FaultyStore::clear_faults`].
+    /// Injects this fault into every call of this method that has none queued, until [`FaultyStore::clear_faults`].
     ///
     /// ```
     /// # use rolecall::store::conformance::{Call, Fault, FaultyStore};

@@ -57,7 +57,7 @@ fn r9_a_malformed_text_is_refused() {
         (of_roles(&[RoleDef::new("a b")]), "invalid slug `a b`"),
         (of_roles(&[RoleDef { description: "\0", ..R }]), "invalid description `"),
         (of_roles(&[RoleDef { grants: &[&stars], ..R }]), "invalid pattern `"),
-        (of_roles(&[RoleDef { grants: &["a *"], ..R }]), "invalid pattern `a *`"),
+        (of_roles(&[RoleDef { grants: &["a *"], ..R }]), "invalid pattern `a *` of role `viewer`: expected"),
         (of_roles(&[RoleDef { grants: &[""], ..R }]), "invalid pattern ``"),
         (of_retired(&["\n"], &[]), "invalid slug `"),
         (of_retired(&[], &["a b"]), "invalid slug `a b`"),

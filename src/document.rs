@@ -169,10 +169,10 @@ impl Document {
     ///
     /// Such a document can be imported, and a tenant can be replaced by it. Entries are then matched by their slugs and
     /// keys. An entry whose slug or key has changed counts as another entity. A replacement deletes the old entity, with
-    /// everything that refers to it, and creates a new one. With an id, it renames the entity.
+    /// everything that refers to it, and creates a new one. If the entry has an id, the entity is renamed instead.
     ///
     /// The ids in `removed_from_catalog` stay. They come from the catalog and are the same in every environment. External
-    /// ids stay, too, for the same reason: they come from the directory.
+    /// ids stay, too. They come from the directory.
     ///
     /// # Complexity
     /// O(entries).

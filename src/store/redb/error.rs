@@ -64,7 +64,7 @@ impl RedbError {
     pub(super) fn of(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
-            // By any application. A file of rolecall can be one of an older redb, too.
+            // An earlier release of rolecall may have written the file with an older redb.
             DatabaseError::UpgradeRequired(_) => Self::Foreign(UNREADABLE.to_owned()),
             // Redb reports a wrong file header like this.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::InvalidData => {

@@ -17,7 +17,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use rolecall::blocking::{Authorizer, Tenant};
-use synchronise::{Department, Directory, Person, preview, synchronise};
+use synchronise::{Department, Directory, Person, preview, synchronise, usual_limit};
 
 const MONDAY: &str = r#"{
   "users": [
@@ -38,8 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         [word] if word == "measure" => measure(&acme),
         [people, departments] => {
             let directory = csv::read(&std::fs::read_to_string(people)?, &std::fs::read_to_string(departments)?)?;
-            show(&preview(&acme, &directory)?.1);
-            Ok(())
+            let preview = preview(&acme, &directory, usual_limit(&directory))?;
+            show(&preview.lines);
+            preview.refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
         }
         _ => Err("usage: directory [measure | PEOPLE.csv DEPARTMENTS.csv]".into()),
     }
@@ -53,7 +54,8 @@ fn show(log: &[String]) {
 
 fn two_days(acme: &Tenant) -> Result<(), Box<dyn Error>> {
     println!("Monday:");
-    show(&synchronise(acme, &scim::read(MONDAY)?)?);
+    let monday = scim::read(MONDAY)?;
+    show(&synchronise(acme, &monday, usual_limit(&monday))?);
     // Roles are assigned locally, once.
     acme.update(|tx| {
         tx.create_permission("code:push")?;
@@ -65,7 +67,7 @@ fn two_days(acme: &Tenant) -> Result<(), Box<dyn Error>> {
     let mut tuesday = scim::read(&MONDAY.replace("Backend", "Platform"))?;
     tuesday.people.retain(|person| person.id != "2");
     tuesday.departments.iter_mut().for_each(|department| department.members.retain(|id| id != "2"));
-    show(&synchronise(acme, &tuesday)?);
+    show(&synchronise(acme, &tuesday, usual_limit(&tuesday))?);
     assert!(acme.check("alice@acme.com", "code:push") && !acme.check("bob@acme.com", "code:push"));
     Ok(())
 }
@@ -118,6 +120,6 @@ fn measure(acme: &Tenant) -> Result<(), Box<dyn Error>> {
 /// Returns the number of log lines and the time.
 fn timed(acme: &Tenant, company: &Directory) -> Result<(usize, std::time::Duration), Box<dyn Error>> {
     let start = Instant::now();
-    let lines = synchronise(acme, company)?.len();
+    let lines = synchronise(acme, company, usual_limit(company))?.len();
     Ok((lines, start.elapsed()))
 }

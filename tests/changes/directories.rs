@@ -324,7 +324,15 @@ mod csv;
 #[path = "../../examples/directory/scim.rs"]
 mod scim;
 
-use synchronise::{Department, Directory, Person, synchronise as synchronise_with};
+use synchronise::{Department, Directory, Person, preview, synchronise, usual_limit};
+
+/// A synchronisation on a usual day.
+fn synchronise_with(
+    tenant: &Tenant,
+    directory: &Directory,
+) -> std::result::Result<Vec<String>, Box<dyn std::error::Error>> {
+    synchronise(tenant, directory, usual_limit(directory))
+}
 
 #[test]
 fn managed_users_and_groups_are_created_once_and_never_taken_from_others() {

@@ -213,7 +213,7 @@ codes! {
         "remove the assignments, grants and inclusions that name it, or define it again";
     /// A user holds every permission that there is.
     AllPermissions = "all_permissions", Warning, "accept it for those who are meant to have everything, or take roles away";
-    /// A granted pattern matches no permission.
+    /// A granted pattern matches no permission, not even one whose slug is in conflict (R9).
     PatternMatchesNothing = "pattern_matches_nothing", Warning,
         "correct the pattern, revoke it, or create the permissions that it is meant for";
     /// A granted pattern matches at least a hundred permissions, or at least half of ten or more.
@@ -245,7 +245,8 @@ codes! {
     PatternHasGrown = "pattern_has_grown", Warning, "accept it, or grant a narrower pattern";
     /// The slug of an entry that is removed or renamed would name another entry.
     SlugReused = "slug_reused", Error, "give the new entry another slug";
-    /// A permission would be removed from the catalog.
+    /// A permission would be removed from the catalog. If another one is added, the advice of the finding asks whether it is a
+    /// rename.
     PermissionRemoved = "permission_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";
     /// A role would be removed from the catalog.
     RoleRemoved = "role_removed", Warning, "keep it until nothing refers to it; then list its slug as retired";

@@ -6,6 +6,7 @@ use rolecall::blocking::{Authorizer, Tenant};
 use rolecall::catalog::{Catalog, CatalogPermission, Definition, PermissionDef, RoleDef};
 use rolecall::moment::{Origin, WithOrigin};
 use rolecall::records::{Granted, RoleRecord};
+use rolecall::review::Code;
 use rolecall::store::MemoryStore;
 use rolecall::{Decision, EntityKind, ErrorKind, PageRequest, Reason, Timestamp, Window};
 
@@ -84,6 +85,10 @@ fn a_variant_of_another_catalog_is_unknown() {
     assert!(other::Permission::catalog().permissions().len() == 2);
     let error = acme.update(|tx| tx.role("writer")?.grant(other::Permission::PostsRead)?.done()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        error.to_string(),
+        "permission `PostsRead` belongs to a catalog that this authorizer was not built with"
+    );
     let plain = Authorizer::in_memory().create_tenant("plain", "No catalog").unwrap();
     plain.update(|tx| tx.create_user("alice")?.done()).unwrap();
     assert!(!plain.check("alice", Permission::PostsRead));
@@ -257,6 +262,12 @@ fn f26_a_catalog_conflict_lists_the_slugs_and_can_be_repaired() {
     let names: Vec<(EntityKind, &str)> = conflicts.iter().map(|c| (c.entity, c.slug.as_str())).collect();
     use EntityKind::{Permission as P, Role};
     assert_eq!(names, [(P, "posts:read"), (P, "posts:write"), (Role, "editor")]);
+
+    // A pattern that would match the two without the conflict is not a mistake.
+    acme.update(|tx| tx.create_role("writer")?.grant("posts:w*")?.grant("posts:x*")?.done()).unwrap();
+    let unmatched: Vec<_> = acme.now().lint().filter(|one| one.code == Code::PatternMatchesNothing).collect();
+    assert_eq!(unmatched.iter().map(|one| one.grant.as_deref().unwrap()).collect::<Vec<_>>(), ["posts:x*"]);
+    acme.update(|tx| tx.delete_role("writer")).unwrap();
 
     // The tenant works, but for the two permissions.
     assert!(acme.check("alice", "posts:list") && acme.check("alice", Permission::PostsDelete));

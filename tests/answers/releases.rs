@@ -2,12 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 use pollster::block_on;
-use rolecall::Authorizer;
-#[cfg(feature = "json")]
-use rolecall::ErrorKind;
 use rolecall::assertions::Assertion;
 use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
+use rolecall::review::Code;
 use rolecall::store::MemoryStore;
+use rolecall::{Authorizer, Decision, ErrorKind, Reason};
 
 fn over(store: &MemoryStore, definition: Definition<'_>) -> Authorizer {
     Authorizer::builder().store(store.clone()).catalog(&Catalog::new(&definition).unwrap()).build()
@@ -451,4 +450,103 @@ fn a_tenant_that_the_next_release_cannot_open_is_an_error() {
     let now = acme.now().instant();
     assert_eq!(acme.snapshot().reconcile(&Catalog::empty(), now).unwrap_err().kind(), rolecall::ErrorKind::Deleted);
     assert!(snapshot.reconcile(&Catalog::empty(), now).is_ok(), "a snapshot of before can be asked");
+}
+
+/// A removed entry beside a new one may be a rename that the release does not declare.
+#[test]
+fn the_advice_about_a_removed_entry_asks_whether_it_was_renamed() {
+    let acme = present(&MemoryStore::default());
+    let advice = |permissions: &[PermissionDef<'_>]| {
+        let next = Catalog::new(&Definition { permissions, ..Definition::default() }).unwrap();
+        let reconciliation = acme.snapshot().reconcile(&next, acme.now().instant()).unwrap();
+        reconciliation.findings().find(|one| one.code == Code::PermissionRemoved).unwrap().advice
+    };
+    let removed = ["posts:read", "mail:send"].map(permission);
+    let renamed = ["posts:read", "mail:send", "posts:edit"].map(permission);
+    assert!(!advice(&removed).contains("rename"));
+    assert!(advice(&renamed).starts_with("if this is a rename, declare `renamed_from`; otherwise keep it"));
+}
+
+/// The table of the cookbook about a rolling deploy, row by row: what an old and a new process answer on one store.
+#[test]
+fn f26_while_two_releases_run_each_answers_by_its_own_catalog() {
+    let renamed = PermissionDef { renamed_from: &["posts:write"], ..permission("articles:write") };
+    let permissions = &[permission("posts:read"), renamed, permission("mail:send"), permission("posts:archive")];
+    let viewer = RoleDef { grants: &["posts:read"], ..RoleDef::new("viewer") };
+    let writer = RoleDef { grants: &["articles:write"], ..RoleDef::new("writer") };
+    let next =
+        Definition { permissions, roles: &[viewer, writer], retired_roles: &["sender"], ..Definition::default() };
+    let store = MemoryStore::default();
+    let permissions = &["posts:read", "posts:write", "mail:send"].map(permission);
+    let sender = RoleDef { grants: &["mail:*"], ..RoleDef::new("sender") };
+    let before = [viewer, RoleDef { grants: &["posts:write"], ..writer }, sender];
+    let old = over(&store, Definition { permissions, roles: &before, ..Definition::default() });
+    let old = block_on(old.create_tenant("acme", "Acme")).unwrap();
+    let new = block_on(over(&store, next).tenant("acme")).unwrap();
+    let refresh = || {
+        block_on(old.refresh()).unwrap();
+        block_on(new.refresh()).unwrap();
+    };
+    let denied = |reason| Decision::Denied(reason);
+    let unknown = Reason::UnknownPermission;
+
+    // A role of the tenant grants a pattern, and only the new release has one of its permissions.
+    block_on(old.update(|tx| {
+        tx.create_role("all-posts")?.grant("posts:*")?;
+        tx.create_role("author")?.grant("posts:write")?;
+        tx.create_user("alice")?.assign("all-posts")?;
+        tx.create_user("bob")?.assign("writer")?;
+        tx.create_user("carol")?.assign("author")?;
+        tx.create_user("dave")?;
+        tx.create_user("erin")?.done()
+    }))
+    .unwrap();
+    refresh();
+    assert_eq!(old.decide("alice", "posts:archive"), denied(unknown));
+    assert!(new.check("alice", "posts:archive"));
+    // The same pattern no longer gives the renamed permission in the new release.
+    assert!(old.check("alice", "posts:write") && !new.check("alice", "articles:write"));
+
+    // A role of the catalog, and a grant by name, follow the rename. Each process knows the permission by its own slug.
+    for user in ["bob", "carol"] {
+        assert!(old.check(user, "posts:write") && new.check(user, "articles:write"));
+        assert_eq!(old.decide(user, "articles:write"), denied(unknown));
+        assert_eq!(new.decide(user, "posts:write"), denied(Reason::PermissionRenamed));
+    }
+
+    // The new release grants by name what the old one does not have.
+    block_on(new.update(|tx| {
+        tx.create_role("archivist")?.grant("posts:archive")?;
+        tx.user("dave")?.assign("archivist")?.done()
+    }))
+    .unwrap();
+    refresh();
+    assert!(new.check("dave", "posts:archive") && !old.check("dave", "posts:archive"));
+    let listed = |process: &rolecall::Tenant| {
+        let now = process.now();
+        let found = now.lint().filter(|one| one.code == Code::RemovedFromCatalog);
+        found.map(|one| one.to_string()).collect::<Vec<_>>()
+    };
+    assert!(listed(&old)[0].contains("`posts:archive`") && listed(&new).is_empty(), "only the new release is right");
+    block_on(new.update(|tx| tx.role("archivist")?.revoke("posts:archive")?.done())).unwrap();
+
+    // The old release assigns a role that the new one has removed.
+    block_on(old.update(|tx| tx.user("erin")?.assign("sender")?.done())).unwrap();
+    refresh();
+    assert!(old.check("erin", "mail:send") && !new.check("erin", "mail:send"));
+    let refused = block_on(new.update(|tx| tx.user("dave")?.assign("sender")?.done())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert!(listed(&new)[0].contains("`sender`"));
+    block_on(new.update(|tx| tx.user("erin")?.unassign("sender")?.done())).unwrap();
+    assert!(listed(&new).is_empty());
+
+    // The old release creates as the tenant's own a permission that the new catalog has.
+    refresh();
+    block_on(old.update(|tx| tx.create_permission("posts:archive")?.done())).unwrap();
+    refresh();
+    assert!(old.check("alice", "posts:archive"), "the tenant's own, by the pattern");
+    assert_eq!(new.decide("alice", "posts:archive"), denied(Reason::CatalogConflict));
+    let own = new.conflicts()[0].own;
+    block_on(new.update(|tx| tx.permission(own)?.set_slug("own:archive")?.done())).unwrap();
+    assert!(new.check("alice", "posts:archive"));
 }

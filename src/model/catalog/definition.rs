@@ -28,7 +28,8 @@ pub struct Definition<'a> {
     pub retired_permissions: &'a [&'a str],
     /// The roles, each after those it includes.
     pub roles: &'a [RoleDef<'a>],
-    /// The slugs of removed roles. No other role may use them.
+    /// The slugs of removed roles. No other role may use them. Unassign a role in every tenant before a release removes it:
+    /// see [`catalog!`](crate::catalog!#renaming-and-retiring).
     pub retired_roles: &'a [&'a str],
     /// Prefixes of slugs that are for the catalog's permissions alone. A tenant cannot create a permission of its own
     /// whose slug begins with one of them, so a later release can use such slugs. The catalog's permissions may have

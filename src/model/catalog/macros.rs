@@ -79,6 +79,13 @@
 ///
 /// A stored reference therefore never refers to another entry.
 ///
+/// Remove a role in two steps. First, while a release still has it, unassign and exclude it in every tenant.
+/// [`Moment::holders`](crate::Moment::holders) lists the users who have it directly,
+/// [`Moment::groups_with`](crate::Moment::groups_with) the groups, and
+/// [`Moment::includers_of`](crate::Moment::includers_of) the roles that include it. Then deploy a release that removes and
+/// retires it. After the last old process has stopped, the [lint](crate::Moment::lint) lists what still refers to it, as
+/// `removed_from_catalog`.
+///
 /// # Errors
 /// The following do not compile:
 ///

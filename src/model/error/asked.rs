@@ -85,7 +85,9 @@ impl Display for Described<'_> {
                 write!(f, "{entity} with this handle (of a deleted {entity}, of another tenant, ")?;
                 f.write_str("or from before this tenant was opened again)")
             }
-            AskedBy::Variant => write!(f, "{entity} {text} of a catalog that this authorizer was not built with"),
+            AskedBy::Variant => {
+                write!(f, "{entity} {text} belongs to a catalog that this authorizer was not built with")
+            }
         }
     }
 }

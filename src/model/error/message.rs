@@ -110,7 +110,10 @@ impl Inner {
     fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind {
             ErrorKind::Invalid => self.invalid(f),
-            ErrorKind::NotFound => write!(f, "{} not found", self.subject()),
+            ErrorKind::NotFound => match &self.name {
+                Some(Asked { by: AskedBy::Variant, .. }) => f.write_str(&self.subject()),
+                _ => write!(f, "{} not found", self.subject()),
+            },
             // The id may belong to an entity of another kind.
             ErrorKind::AlreadyExists => match &self.name {
                 Some(Asked { text, by: AskedBy::Id }) => write!(f, "id {} is already in use", Quoted(text)),

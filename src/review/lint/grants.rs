@@ -64,16 +64,27 @@ pub(super) fn all_permissions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
 }
 
 pub(super) fn pattern_matches_nothing<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
-    patterns(moment, Code::PatternMatchesNothing, |matched, _| matched == 0)
+    // The pattern is right if a permission that it matches is in conflict, and gives it again when the conflict ends (R9).
+    let state = &moment.compiled().state;
+    let rows = state.permissions.sorted().filter_map(|n| state.permissions.row(n));
+    let in_conflict: Vec<_> = rows.filter(|row| row.in_conflict).map(|row| &row.record.slug).collect();
+    patterns(moment, Code::PatternMatchesNothing, move |pattern, matched, _| {
+        matched == 0 && !in_conflict.iter().any(|slug| pattern.matches(slug.as_str()))
+    })
 }
 
 pub(super) fn pattern_matches_much<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
-    patterns(moment, Code::PatternMatchesMuch, |matched, all| {
+    patterns(moment, Code::PatternMatchesMuch, |_, matched, all| {
         matched >= MUCH || (all >= ENOUGH && matched.saturating_mul(2) >= all)
     })
 }
 
-fn patterns<'m>(moment: &'m Moment<'_>, code: Code, is_found: fn(usize, usize) -> bool) -> Findings<'m> {
+/// `is_found` gets a pattern, how many permissions it matches, and how many there are.
+fn patterns<'m>(
+    moment: &'m Moment<'_>,
+    code: Code,
+    is_found: impl Fn(&Pattern, usize, usize) -> bool + 'm,
+) -> Findings<'m> {
     let state = &moment.compiled().state;
     let all = grantable(state).len();
     // Many roles grant the same few patterns. They come from outside, so the hash has a random key.
@@ -81,7 +92,7 @@ fn patterns<'m>(moment: &'m Moment<'_>, code: Code, is_found: fn(usize, usize) -
     let granted = own_roles(state).flat_map(|(_, row)| row.patterns.iter().map(move |pattern| (row, pattern)));
     Box::new(granted.filter_map(move |(row, pattern)| {
         let matched = *counts.entry(pattern.clone()).or_insert_with(|| state.matched(pattern).len());
-        is_found(matched, all).then(|| {
+        is_found(pattern, matched, all).then(|| {
             let (place, text) = (Place::of(row), Quoted(pattern.as_str()));
             let message = match matched {
                 0 => format!("{place} grants {text}, which matches no permission"),

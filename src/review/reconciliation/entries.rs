@@ -72,6 +72,10 @@ pub(super) fn slugs_reused(reconciliation: &Reconciliation) -> Findings<'_> {
     }))
 }
 
+/// The advice about a removed entry, if another one is added.
+const IF_RENAMED: &str = "if this is a rename, declare `renamed_from`; otherwise keep it until nothing refers to it; then list its \
+                          slug as retired";
+
 pub(super) fn permissions_removed(reconciliation: &Reconciliation) -> Findings<'_> {
     removed(reconciliation, EntityKind::Permission, Code::PermissionRemoved)
 }
@@ -82,10 +86,13 @@ pub(super) fn roles_removed(reconciliation: &Reconciliation) -> Findings<'_> {
 
 fn removed(reconciliation: &Reconciliation, entity: EntityKind, code: Code) -> Findings<'_> {
     let [before, after] = reconciliation.entries(entity);
+    let has_new = !without(after.clone(), &before).is_empty();
     Box::new(without(before, &after).into_iter().map(move |entry| {
         let place = entry.place();
         let message = format!("{place} would be removed from the catalog{}", uses(reconciliation, entry));
-        Finding::new(code, place, message)
+        let finding = Finding::new(code, place, message);
+        // A rename that is not declared is a removal and an addition.
+        if has_new { Finding { advice: IF_RENAMED, ..finding } } else { finding }
     }))
 }
 

@@ -27,12 +27,31 @@ impl Author {
         }
     }
 
-    fn advice(self) -> &'static str {
+    /// The advice about an entity that a directory manages. Only the code that synchronises the directory acts for it, so
+    /// it is not what another transaction should do.
+    fn advice(self, entity: EntityKind) -> &'static str {
+        match (self, entity) {
+            (Self::Transaction, EntityKind::Group) => "change it in the directory, or use a local group",
+            (Self::Transaction, _) => "change it in the directory",
+            _ => self.advice_to_act(),
+        }
+    }
+
+    /// The advice about an entity that would be given to a directory.
+    fn advice_to_act(self) -> &'static str {
         match self {
             Self::Transaction => "use `set_manager` to act for that directory",
             #[cfg(feature = "json")]
             Self::Document => "use `act_for` to act for that directory",
             Self::Plan => "plan again in a transaction that acts for that directory",
+        }
+    }
+
+    /// The advice about a relation that only the directory may remove.
+    fn advice_to_remove(self) -> &'static str {
+        match self {
+            Self::Transaction => "remove it in the directory",
+            _ => self.advice_to_act(),
         }
     }
 }
@@ -81,7 +100,7 @@ pub(super) fn check_among(
 ) -> Result<()> {
     check_managed(state, change, author, acts_for).map_err(|error| {
         match change.before().filter(|_| change.after().is_none()) {
-            Some(removed) => deleting(state, changes, removed, error),
+            Some(removed) => deleting(state, changes, removed, author, error),
             None => error,
         }
     })
@@ -98,7 +117,7 @@ pub(super) fn check_managed(
     let judge = |entity, name: &str, manager: Option<&Manager>| match manager {
         Some(manager) if !acts_for(manager) => {
             let error = Error::new(ErrorKind::Managed).about(entity, name);
-            Err(error.managed_by(manager.as_str()).advise(author.advice()))
+            Err(error.managed_by(manager.as_str()).advise(author.advice(entity)))
         }
         _ => Ok(()),
     };
@@ -109,7 +128,7 @@ pub(super) fn check_managed(
         let row = group_row(state, id);
         row.map_or(Ok(()), |row| group(&row.record, row.record.slug.as_str()))
     };
-    let given = |error: Error| error.given_to_manager().reason(author.reason());
+    let given = |error: Error| error.given_to_manager().reason(author.reason()).advise(author.advice_to_act());
     match (change.before(), change.after()) {
         (Some(Record::Group(before)), Some(Record::Group(after))) => {
             group(before, before.slug.as_str())?;
@@ -142,18 +161,20 @@ pub(super) fn check_managed(
 
 /// Says that a deletion is the cause, if the user or the parent group of the removed relation is deleted with it. Other
 /// errors do not name the members of a group: a caller who may change the list need not know them.
-fn deleting(state: &State, changes: &[Change], removed: &Record, error: Error) -> Error {
+fn deleting(state: &State, changes: &[Change], removed: &Record, author: Author, error: Error) -> Error {
     let deletes = |key: RecordKey| changes.iter().any(|change| change.after().is_none() && change.key() == key);
     match removed {
         Record::Membership(edge) if deletes(RecordKey::User(edge.user)) => {
             let user = state.user_by_id(edge.user.as_uuid()).and_then(|number| state.users.row(number));
             let key = user.map(UserRow::key).map_or("", |key| key.as_str());
-            error.of_relation(Relation::new(RelationKind::Membership, EntityKind::User, key))
+            error
+                .of_relation(Relation::new(RelationKind::Membership, EntityKind::User, key))
+                .advise(author.advice_to_remove())
         }
         Record::Parent(edge) if deletes(RecordKey::Group(edge.parent)) => {
             let slug = |id| group_row(state, id).map_or("", |row| row.record.slug.as_str());
             let relation = Relation::new(RelationKind::Parent, EntityKind::Group, slug(edge.group));
-            error.about(EntityKind::Group, slug(edge.parent)).of_relation(relation)
+            error.about(EntityKind::Group, slug(edge.parent)).of_relation(relation).advise(author.advice_to_remove())
         }
         _ => error,
     }

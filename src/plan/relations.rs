@@ -60,7 +60,7 @@ impl Wish {
             (Self::Ensure(window), Some(present)) if present.covers(window) => Ok(None),
             (Self::Extend(until), Some(present)) if present.end().is_none_or(|end| end >= until) => Ok(None),
             (Self::Add(asked), Some(found)) if !found.has_ended(now) => {
-                Err(Refusal::Mismatch { found, asked, gap: false })
+                Err(Refusal::Mismatch { found, asked, gap: found.union(asked).is_none() })
             }
             (Self::Ensure(asked), Some(found)) if !found.has_ended(now) => match found.union(asked) {
                 _ if asked.has_ended(now) => Err(Refusal::Ended(asked)),

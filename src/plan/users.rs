@@ -50,6 +50,9 @@ impl Tx {
 
     /// Creates an active user with this key and without any roles.
     ///
+    /// Keys are compared exactly: `Alice@acme.com` and `alice@acme.com` are two users. If keys are e-mail addresses, write
+    /// them in lower case at both ends: here, and in each question.
+    ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
     /// acme.update(|tx| {
@@ -92,6 +95,8 @@ impl Tx {
     }
 
     /// Returns the user with this key, and creates it if it does not exist.
+    ///
+    /// Keys are compared exactly, as in [`Tx::create_user`]. Write e-mail addresses in lower case at both ends.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -181,7 +186,7 @@ impl Tx {
         }
         records.push(Record::User(row.record));
         self.remove_all(records).map_err(|error| match error.relation() {
-            Some(_) => error.advise("use `set_manager` to act for that directory, or suspend the user"),
+            Some(_) => error.advise("remove it in the directory, or suspend the user"),
             None => error,
         })
     }

@@ -46,6 +46,9 @@ use crate::resolver::snapshot::table::{Origin, Row as _};
 /// # Ok::<(), rolecall::Error>(())
 /// ```
 ///
+/// `Display` writes several lines: the answer, then the paths, then what would grant the permission. For one line of a log,
+/// take [`Moment::decide`](crate::Moment::decide) and [`Reason::code`].
+///
 /// # Security
 /// Names are written as [`Quoted`](crate::error::Quoted) writes them, so no name can imitate the words around it. The
 /// explanation for an unknown user names similar users in [`Explanation::suggestions`] and

@@ -89,6 +89,10 @@ fn a_variant_of_another_catalog_is_unknown() {
         error.to_string(),
         "permission `PostsRead` belongs to a catalog that this authorizer was not built with"
     );
+    assert_eq!(
+        acme.explain("alice", other::Permission::PostsRead).to_string().lines().next(),
+        Some("denied: permission `PostsRead` belongs to a catalog that this authorizer was not built with")
+    );
     let plain = Authorizer::in_memory().create_tenant("plain", "No catalog").unwrap();
     plain.update(|tx| tx.create_user("alice")?.done()).unwrap();
     assert!(!plain.check("alice", Permission::PostsRead));

@@ -12,7 +12,7 @@ use rolecall::records::{
     UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
-use rolecall::{Timestamp, Window};
+use rolecall::{Reason, Timestamp, Window};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -201,4 +201,36 @@ fn the_json_of_a_commit_is_fixed() {
         &TenantSummary { tenant_id, slug: TenantSlug::new("acme").unwrap() },
         r#"{"tenant_id":#1,"slug":"acme"}"#,
     );
+}
+
+/// A code is the name of the reason in the serialised form.
+#[test]
+fn the_code_of_a_reason_is_its_serialised_name() {
+    let instant = Timestamp::UNIX_EPOCH;
+    for reason in [
+        Reason::UnknownUser,
+        Reason::UuidAsKey,
+        Reason::UnknownPermission,
+        Reason::CatalogConflict,
+        Reason::PermissionRenamed,
+        Reason::PatternAsked,
+        Reason::UuidAsSlug,
+        Reason::Suspended,
+        Reason::Expired { until: instant },
+        Reason::NotYetActive { from: instant },
+        Reason::NoPath,
+        Reason::NeverActive,
+        Reason::OutsideWindows,
+        Reason::Narrowed,
+        Reason::Unconfirmed,
+        Reason::InDoubt,
+        Reason::InvalidStoreContent,
+        Reason::InternalError,
+        Reason::Closed,
+        Reason::Deleted,
+    ] {
+        let json = serde_json::to_value(reason).unwrap();
+        let name = json.as_str().or_else(|| json.as_object().unwrap().keys().next().map(String::as_str));
+        assert_eq!(name, Some(reason.code()));
+    }
 }

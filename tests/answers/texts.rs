@@ -214,11 +214,11 @@ fn errors_read_well() {
         // Directories.
         (
             edit(|tx| tx.delete_user("dave@acme.com")),
-            "user `dave@acme.com` is managed by `okta`; use `set_manager` to act for that directory",
+            "user `dave@acme.com` is managed by `okta`; change it in the directory",
         ),
         (
             edit(|tx| tx.group("crew")?.add_member("alice@acme.com")?.done()),
-            "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
+            "group `crew` is managed by `okta`; change it in the directory, or use a local group",
         ),
         (
             edit(|tx| {
@@ -245,12 +245,12 @@ fn errors_read_well() {
             edit(|tx| in_crew(tx, "bob@acme.com")?.delete_user("bob@acme.com")),
             "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
              only a change that acts for `okta` may remove this membership; \
-             use `set_manager` to act for that directory, or suspend the user",
+             remove it in the directory, or suspend the user",
         ),
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.merge_users("bob@acme.com", "alice@acme.com")),
             "user `bob@acme.com` is a member of group `crew`, which is managed by `okta`; \
-             only a change that acts for `okta` may remove this membership; use `set_manager` to act for that directory",
+             only a change that acts for `okta` may remove this membership; remove it in the directory",
         ),
         (
             edit(|tx| {
@@ -258,17 +258,17 @@ fn errors_read_well() {
                 tx.set_manager("entra")?.delete_group("staff")
             }),
             "group `staff` is a parent of group `crew`, which is managed by `okta`; \
-             only a change that acts for `okta` may remove this parent link; use `set_manager` to act for that directory",
+             only a change that acts for `okta` may remove this parent link; remove it in the directory",
         ),
         // The group itself is managed, so its members are not the cause. Nor are they named to a caller who changes the
         // list.
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.delete_group("crew")),
-            "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
+            "group `crew` is managed by `okta`; change it in the directory, or use a local group",
         ),
         (
             edit(|tx| in_crew(tx, "bob@acme.com")?.group("crew")?.set_members::<&str>([])),
-            "group `crew` is managed by `okta`; use `set_manager` to act for that directory",
+            "group `crew` is managed by `okta`; change it in the directory, or use a local group",
         ),
         // Merges.
         (

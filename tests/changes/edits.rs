@@ -121,6 +121,10 @@ fn f5_ensuring_covers_both_windows_unless_there_is_a_gap() {
             error.to_string().contains("until 1970-01-01T00:01:35Z); a relation has one window: set one"),
             "{error}"
         );
+        // Adding it has the same hint if there is a gap, and otherwise names the call that changes the window.
+        let added = |window| acme.update(|tx| (calls.add)(tx, window)).unwrap_err().to_string();
+        assert_eq!(added(during(90, 95)), error.to_string());
+        assert!(added(during(70, 95)).contains("; use `set_"), "{}", added(during(70, 95)));
         assert_eq!((calls.window)(acme), Some(during(60, 80)));
     });
 }

@@ -61,6 +61,16 @@ impl Asked {
     pub(crate) fn of(&self, entity: EntityKind) -> impl Display + '_ {
         Described { entity, asked: self }
     }
+
+    /// Says that the entity does not exist: ``user `alice` not found``.
+    pub(crate) fn missing(&self, entity: EntityKind) -> String {
+        match self.by {
+            AskedBy::Variant => {
+                format!("{entity} {} belongs to a catalog that this authorizer was not built with", Quoted(&self.text))
+            }
+            _ => format!("{} not found", self.of(entity)),
+        }
+    }
 }
 
 impl<T: Into<String>> From<T> for Asked {
@@ -86,7 +96,7 @@ impl Display for Described<'_> {
                 f.write_str("or from before this tenant was opened again)")
             }
             AskedBy::Variant => {
-                write!(f, "{entity} {text} belongs to a catalog that this authorizer was not built with")
+                write!(f, "{entity} {text} of a catalog that this authorizer was not built with")
             }
         }
     }

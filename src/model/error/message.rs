@@ -110,8 +110,8 @@ impl Inner {
     fn problem(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind {
             ErrorKind::Invalid => self.invalid(f),
-            ErrorKind::NotFound => match &self.name {
-                Some(Asked { by: AskedBy::Variant, .. }) => f.write_str(&self.subject()),
+            ErrorKind::NotFound => match (&self.relation, self.entity, &self.name) {
+                (None, Some(entity), Some(asked)) => f.write_str(&asked.missing(entity)),
                 _ => write!(f, "{} not found", self.subject()),
             },
             // The id may belong to an entity of another kind.

@@ -142,3 +142,40 @@ impl Decision {
         matches!(self, Self::Allowed)
     }
 }
+
+impl Reason {
+    /// Returns a stable code for logs and metrics. It is the name of the reason in the serialised form, without an instant.
+    ///
+    /// ```
+    /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
+    /// use rolecall::Decision;
+    ///
+    /// let decision = acme.decide("mallory", "posts:read");
+    /// assert!(matches!(decision, Decision::Denied(reason) if reason.code() == "unknown_user"));
+    /// # Ok::<(), rolecall::Error>(())
+    /// ```
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownUser => "unknown_user",
+            Self::UuidAsKey => "uuid_as_key",
+            Self::UnknownPermission => "unknown_permission",
+            Self::CatalogConflict => "catalog_conflict",
+            Self::PermissionRenamed => "permission_renamed",
+            Self::PatternAsked => "pattern_asked",
+            Self::UuidAsSlug => "uuid_as_slug",
+            Self::Suspended => "suspended",
+            Self::Expired { .. } => "expired",
+            Self::NotYetActive { .. } => "not_yet_active",
+            Self::NoPath => "no_path",
+            Self::NeverActive => "never_active",
+            Self::OutsideWindows => "outside_windows",
+            Self::Narrowed => "narrowed",
+            Self::Unconfirmed => "unconfirmed",
+            Self::InDoubt => "in_doubt",
+            Self::InvalidStoreContent => "invalid_store_content",
+            Self::InternalError => "internal_error",
+            Self::Closed => "closed",
+            Self::Deleted => "deleted",
+        }
+    }
+}

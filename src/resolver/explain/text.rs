@@ -105,18 +105,19 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Writes several lines: the answer, then the paths, then what would grant the permission.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (user, permission) = (Quoted(&self.user.text), Quoted(&self.permission.text));
         match self.decision {
             Decision::Allowed => f.write_str("allowed")?,
             Decision::Denied(Reason::UnknownUser | Reason::UuidAsKey) => {
-                write!(f, "denied: {} not found", self.user.of(EntityKind::User))?;
+                write!(f, "denied: {}", self.user.missing(EntityKind::User))?;
             }
             Decision::Denied(
                 Reason::UnknownPermission | Reason::PermissionRenamed | Reason::PatternAsked | Reason::UuidAsSlug,
             ) => {
-                write!(f, "denied: {} not found", self.permission.of(EntityKind::Permission))?;
+                write!(f, "denied: {}", self.permission.missing(EntityKind::Permission))?;
             }
             Decision::Denied(Reason::CatalogConflict) => {
                 write!(f, "denied: {permission} is a permission of the tenant and one of the catalog")?;

@@ -117,7 +117,8 @@ impl Explanation {
 
     /// Returns the distinct paths, shortest first; paths of one length are ordered by the names along them. If the
     /// check is allowed, these are the active paths. If a window denies it, these are the paths that allow it at
-    /// another time; [`Path::window`] says when.
+    /// another time; [`Path::window`] says when. First come those that begin later, the next one first, then those that have
+    /// ended, the last one first.
     ///
     /// ```
     /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -138,7 +139,8 @@ impl Explanation {
     /// ```
     ///
     /// # Complexity
-    /// The shortest path is always found. The search for others stops after 64 paths or 10,000 steps.
+    /// The shortest path is always found. The search for others stops after 64 paths or 10,000 steps. If
+    /// [`has_more_paths`](Self::has_more_paths) is `true`, a path that is not listed may begin earlier.
     pub fn paths(&self) -> &[Path] {
         &self.paths
     }

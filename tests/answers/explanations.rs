@@ -192,6 +192,37 @@ fn f2_a_path_whose_windows_have_no_common_instant_was_never_allowed() {
     assert_eq!(denied.paths()[0].window(), Window::until(at(5)));
 }
 
+/// What a person waits for comes first, whatever the names of the groups.
+#[test]
+fn a_denial_lists_the_path_that_begins_next_first() {
+    let clock = rolecall::clock::ManualClock::new(at(0));
+    let acme = Authorizer::builder().clock(clock).build().create_tenant("acme", "Acme").unwrap();
+    let windows = [
+        ("a", during(0, 10)),
+        ("b", during(60, 70)),
+        ("c", during(0, 20)),
+        ("d", during(50, 80)),
+        ("e", during(40, 45)),
+        ("f", during(5, 20)),
+    ];
+    acme.update(|tx| {
+        tx.create_permission("p")?;
+        tx.create_role("r")?.grant("p")?;
+        tx.create_user("u")?;
+        windows.into_iter().try_for_each(|(group, window)| {
+            tx.create_group(group)?.assign("r")?;
+            tx.user("u")?.join_during(group, window)?.done()
+        })
+    })
+    .unwrap();
+    let snapshot = acme.snapshot();
+    let order = |instant| {
+        let explanation = snapshot.at(at(instant)).explain("u", "p");
+        explanation.paths().iter().filter_map(|path| path.names().next()).map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!([-1, 30, 46, 90].map(order), ["acfedb", "edbcfa", "dbecfa", "dbecfa"]);
+}
+
 #[test]
 fn f2_a_path_that_begins_later_names_the_instant_from_which_it_really_allows() {
     let acme = temporary(during(10, 40), during(20, 30), during(50, 60));

@@ -1,10 +1,13 @@
 //! Why a check is denied: the reason, and what would grant the permission.
 
+use std::cmp::Reverse;
+
 use super::paths::{self, Access};
 use super::{Decision, Explanation, GrantingGroup, GrantingRole, Reason, unknown};
 use crate::model::clock::When;
 use crate::model::error::{Asked, EntityKind, Suggestions};
 use crate::model::internal_fault::must;
+use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::Bits;
 use crate::resolver::check::allows;
 use crate::resolver::snapshot::conflicts::both;
@@ -132,7 +135,8 @@ pub(crate) fn explain(
             Some(row),
             Some(permission),
         ) => {
-            let found = paths::at_any_time(state, row, permission);
+            let mut found = paths::at_any_time(state, row, permission);
+            found.paths.sort_by_cached_key(|path| nearness(path.window(), when.instant()));
             (explanation.paths, explanation.more_paths) = (found.paths, found.more);
             if decision == Decision::Denied(Reason::NeverActive) {
                 explanation.never_active = paths::ignoring_windows(state, row, permission);
@@ -142,6 +146,15 @@ pub(crate) fn explain(
         _ => {}
     }
     explanation
+}
+
+/// The order of paths that are not active at an instant: first those that begin later, the next one first, then those that
+/// have ended, the last one first.
+fn nearness(window: Window, instant: Timestamp) -> (bool, Option<Timestamp>, Reverse<Option<Timestamp>>) {
+    match window.start().filter(|start| *start > instant) {
+        Some(start) => (false, Some(start), Reverse(None)),
+        None => (true, None, Reverse(window.end())),
+    }
 }
 
 /// Returns both permissions with one slug, and what to do about it.

@@ -1,5 +1,6 @@
 //! Answers of a moment: those of the reference model, and those that other questions give.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::model::reference::{Model, ModelPath, ModelStep};
 use crate::resolver::explain::{Path, PathStep};
 use crate::resolver::moment::{PermissionSet, Via};
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
-use crate::{Decision, PageRequest, Reason, Timestamp};
+use crate::{Decision, PageRequest, Reason, Timestamp, Window};
 
 /// An explanation of a narrowed question has the decision, paths through the roles, and the roles that would give more.
 pub(super) fn narrowed_explanation_agrees(
@@ -225,7 +226,13 @@ fn explanation_agrees(
     let (first, id) = (paths.first().filter(|_| check), moment.user(user).unwrap().id);
     assert_eq!(moment.first_path(user, permission.as_str()).as_ref(), first);
     assert_eq!(moment.first_path(id, permission.as_str()).as_ref(), first);
-    assert!(paths.is_sorted_by_key(|path| path.steps().len()), "shortest first");
+    let begins = |window: Window| window.start().filter(|start| *start > instant);
+    let order = |path: &Path| match (check, begins(path.window())) {
+        (true, _) => (None, None),
+        (false, Some(start)) => (Some((false, start)), None),
+        (false, None) => (Some((true, instant)), path.window().end().map(Reverse)),
+    };
+    assert!(paths.is_sorted_by_key(|path| (order(path), path.steps().len())), "by time if denied, then shortest first");
     assert_eq!(paths.iter().collect::<BTreeSet<_>>().len(), paths.len(), "distinct");
     match explanation.decision() {
         Decision::Allowed => {

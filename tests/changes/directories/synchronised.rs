@@ -249,7 +249,7 @@ fn f6_an_incomplete_or_contradictory_list_changes_nothing() {
             leave(company, &half.iter().map(String::as_str).collect::<Vec<_>>());
         }),
         ("refused: `Department 0` has the member `u200`, which is not listed; is the list complete?", |company| {
-            company.people.truncate(200)
+            company.people.truncate(200);
         }),
         (
             "refused: 200 people and 5 departments would lose something (0 suspended, 200 leave a department, 5 departments \

@@ -1,5 +1,5 @@
-//! Tests that the cost of a change of roles and groups does not depend on the number of users (P9). Neither does the
-//! cost of a new permission depend on the number of permissions.
+//! Tests that the cost of a change of roles and groups does not depend on the number of users. Neither does the cost of
+//! a new permission depend on the number of permissions.
 //!
 //! Visits are counted, not timed. The change reads no row of a user, and the next snapshot shares all per-user data
 //! with the one before.

@@ -142,7 +142,7 @@ impl<R> Default for NumberedRow<R> {
 
 #[cfg(test)]
 thread_local! {
-    /// How often this thread has read the row of a user (P9).
+    /// How often this thread has read the row of a user.
     pub(crate) static USERS_LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 

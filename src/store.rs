@@ -69,8 +69,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Returns at most `limit` existing tenants whose slugs sort after `after`, in bytewise order of their slugs.
     ///
-    /// No tenant needs to have the slug `after`. Fewer than `limit` tenants mean that the list ends there. Dropping the
-    /// future has no effect.
+    /// No tenant needs to have the slug `after`. Fewer than `limit` tenants mean that the list ends there. A limit above the
+    /// store's integer type means no limit. Dropping the future has no effect.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the store could not read, [`StoreError::Corrupt`] if its slugs are damaged.
@@ -85,8 +85,9 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Returns `None` for an unknown or deleted tenant. Records come kind by kind, in the order of
     /// [`RecordKind`](crate::records::RecordKind); within a kind the order is free. An authorizer cannot use a relation
-    /// that comes before its entities, and reports the tenant as corrupt. Hold no lock while pushing: a sink may
-    /// be slow. Dropping the future has no effect on the tenant.
+    /// that comes before its entities, and reports the tenant as corrupt. Hold nothing that a commit waits for while
+    /// pushing: a sink may be slow. A snapshot that blocks no writer may stay open. Dropping the future has no effect on the
+    /// tenant.
     ///
     /// # Errors
     /// [`StoreError::Stopped`] if the sink returned [`Stop`], even at the last record. [`StoreError::UnsupportedRecord`],
@@ -105,7 +106,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// Every [`StoreError`] but [`Stopped`](StoreError::Stopped). Only [`InDoubt`](StoreError::InDoubt) leaves open
-    /// whether the commit was applied.
+    /// whether this call applied the commit.
     fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
     /// Returns the commits after a position: none if it is the latest.
@@ -304,8 +305,10 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// The reason why a call of a store failed.
 ///
-/// All but [`InDoubt`](Self::InDoubt) promise that a commit was not applied and never will be. The enum is exhaustive, so
-/// that a new kind of failure cannot be mistaken for one of these promises.
+/// All but [`InDoubt`](Self::InDoubt) promise that this call applied nothing and never will. A commit can be sent twice. If
+/// the first copy was applied, the second returns [`Conflict`](Self::Conflict), or [`Deleted`](Self::Deleted) if it deletes
+/// the tenant or prevents its creation. The enum is exhaustive, so that a new kind of failure cannot be mistaken for one of
+/// these promises.
 ///
 /// ```
 /// use std::error::Error;
@@ -319,13 +322,14 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 /// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The base is stale. The commit was not applied.
+    /// The base is stale. This call applied nothing; an earlier copy of the commit may have been applied (S3).
     #[error("conflict: the latest revision is {actual}")]
     Conflict {
         /// The latest revision.
         actual: Revision,
     },
-    /// The tenant is deleted or was never created. The commit was not applied.
+    /// The tenant is deleted or was never created. This call applied nothing; an earlier copy of the commit may have deleted
+    /// the tenant.
     #[error("tenant is deleted or was never created")]
     Deleted,
     /// Another existing tenant has the slug. The commit was not applied.

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
     Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
-    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, Revision, RoleId, RoleRecord,
+    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId, RoleRecord,
     RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey,
     UserRecord,
 };
@@ -163,10 +163,33 @@ fn the_json_of_each_record_kind_is_fixed() {
     for (record, json) in table {
         is_written(&record, json);
     }
-    is_written(&RecordKey::Tenant, r#""tenant""#);
-    is_written(&RecordKey::GrantPattern(role, Pattern::new("*").unwrap()), r#"{"grantpattern":[#3,"*"]}"#);
-    is_written(&RecordKey::Assignment(role, Holder::Group(group)), r#"{"assignment":[#3,{"group":#2}]}"#);
-    is_written(&RecordKey::Membership(user, group), r#"{"membership":[#1,#2]}"#);
+}
+
+/// Stores find records by this JSON.
+#[test]
+fn the_json_of_each_record_key_is_fixed() {
+    let (user, group) = (UserId::from_uuid(id(1)), GroupId::from_uuid(id(2)));
+    let (role, permission) = (RoleId::from_uuid(id(3)), PermissionId::from_uuid(id(4)));
+    let table = [
+        (RecordKey::Tenant, r#""tenant""#),
+        (RecordKey::Permission(permission), r#"{"permission":#4}"#),
+        (RecordKey::Role(role), r#"{"role":#3}"#),
+        (RecordKey::Group(group), r#"{"group":#2}"#),
+        (RecordKey::User(user), r#"{"user":#1}"#),
+        (RecordKey::Grant(role, permission), r#"{"grant":[#3,#4]}"#),
+        (RecordKey::GrantPattern(role, Pattern::new("*").unwrap()), r#"{"grantpattern":[#3,"*"]}"#),
+        (RecordKey::Inclusion(role, RoleId::from_uuid(id(5))), r#"{"inclusion":[#3,#5]}"#),
+        (RecordKey::Parent(group, GroupId::from_uuid(id(7))), r#"{"parent":[#2,#7]}"#),
+        (RecordKey::Assignment(role, Holder::User(user)), r#"{"assignment":[#3,{"user":#1}]}"#),
+        (RecordKey::Assignment(role, Holder::Group(group)), r#"{"assignment":[#3,{"group":#2}]}"#),
+        (RecordKey::Membership(user, group), r#"{"membership":[#1,#2]}"#),
+        (RecordKey::Separation(SeparationId::from_uuid(id(8))), r#"{"separation":#8}"#),
+        (RecordKey::Assertion(AssertionId::from_uuid(id(9))), r#"{"assertion":#9}"#),
+    ];
+    assert!(RecordKind::ALL.iter().all(|kind| table.iter().any(|(key, _)| key.kind() == *kind)));
+    for (key, json) in table {
+        is_written(&key, json);
+    }
 }
 
 #[test]

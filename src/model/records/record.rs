@@ -90,7 +90,8 @@ pub enum RecordKind {
 
 /// The identity of a record: its kind and ids. A change replaces the record with the same key.
 ///
-/// Keys are ordered by kind, in the order of a load.
+/// Keys are ordered by kind, in the order of a load. The JSON of a key is the same, byte for byte, in every release, so a
+/// store can find records by it.
 ///
 /// ```
 /// use rolecall::records::{GroupId, RecordKey, UserId};

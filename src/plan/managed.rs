@@ -84,9 +84,19 @@ pub(super) fn check_all_managed(
 
 /// The group of a membership.
 fn member_of(change: &Change) -> Option<GroupId> {
-    match change.before().or(change.after()) {
-        Some(Record::Membership(edge)) => Some(edge.group),
-        _ => None,
+    match change.before().or(change.after())? {
+        Record::Membership(edge) => Some(edge.group),
+        Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Parent(_)
+        | Record::Assignment(_)
+        | Record::Separation(_)
+        | Record::Assertion(_) => None,
     }
 }
 
@@ -176,7 +186,18 @@ fn deleting(state: &State, changes: &[Change], removed: &Record, author: Author,
             let relation = Relation::new(RelationKind::Parent, EntityKind::Group, slug(edge.group));
             error.about(EntityKind::Group, slug(edge.parent)).of_relation(relation).advise(author.advice_to_remove())
         }
-        _ => error,
+        Record::Membership(_)
+        | Record::Parent(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Assignment(_)
+        | Record::Separation(_)
+        | Record::Assertion(_) => error,
     }
 }
 

@@ -310,7 +310,16 @@ impl<'a> Rebase<'a> {
         let (from, to) = match after {
             Record::Parent(edge) => (edge.group.as_uuid(), edge.parent.as_uuid()),
             Record::Inclusion(edge) => (edge.role.as_uuid(), edge.included.id().as_uuid()),
-            _ => return false,
+            Record::Grant(_)
+            | Record::Assignment(_)
+            | Record::Membership(_)
+            | Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Group(_)
+            | Record::User(_)
+            | Record::Separation(_)
+            | Record::Assertion(_) => return false,
         };
         // The names around the cycle are those after the plan, which may rename.
         let has = |id, name: &String| {

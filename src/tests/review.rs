@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::histories::{INSTANTS, PERMISSIONS, at, build, call, catalog, conflicting_catalog, next_catalog, populated};
 use crate::model::catalog::Catalog;
-use crate::model::records::{Holder, Record, RecordKey, Status, Window};
+use crate::model::records::{Assignment, Holder, Membership, Parent, Record, RecordKey, Status, Window};
 use crate::model::reference::Model;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::state::RowBound;
@@ -99,18 +99,28 @@ fn restrictions_agree(moment: &Moment<'_>, all: &[crate::review::AccessRow]) {
 fn changes_agree(moment: &Moment<'_>, records: &[Record], span: Window) {
     let mut expected = Vec::new();
     for record in records {
-        let (kind, window) = match record {
-            Record::Membership(membership) => (RelationKind::Membership, membership.window),
-            Record::Assignment(assignment) => (RelationKind::Assignment, assignment.window),
-            Record::Parent(parent) => (RelationKind::Parent, parent.window),
-            _ => continue,
-        };
-        let (subject, object) = match record.key() {
-            RecordKey::Membership(user, group) => (user.as_uuid(), group.as_uuid()),
-            RecordKey::Assignment(role, Holder::User(user)) => (user.as_uuid(), role.as_uuid()),
-            RecordKey::Assignment(role, Holder::Group(group)) => (group.as_uuid(), role.as_uuid()),
-            RecordKey::Parent(group, parent) => (group.as_uuid(), parent.as_uuid()),
-            _ => continue,
+        let (kind, window, subject, object) = match record {
+            Record::Membership(Membership { user, group, window }) => {
+                (RelationKind::Membership, window, user.as_uuid(), group.as_uuid())
+            }
+            Record::Assignment(Assignment { role, holder: Holder::User(user), window }) => {
+                (RelationKind::Assignment, window, user.as_uuid(), role.id().as_uuid())
+            }
+            Record::Assignment(Assignment { role, holder: Holder::Group(group), window }) => {
+                (RelationKind::Assignment, window, group.as_uuid(), role.id().as_uuid())
+            }
+            Record::Parent(Parent { group, parent, window }) => {
+                (RelationKind::Parent, window, group.as_uuid(), parent.as_uuid())
+            }
+            Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Group(_)
+            | Record::User(_)
+            | Record::Separation(_)
+            | Record::Assertion(_) => continue,
         };
         for (bound, end) in [(Bound::Begins, window.start()), (Bound::Ends, window.end())] {
             expected.extend(end.filter(|end| span.contains(*end)).map(|end| (end, bound, kind, subject, object)));
@@ -207,18 +217,12 @@ fn advice_takes_nothing(moment: &Moment<'_>, records: &[Record], catalog: &Catal
 
 /// The records behind a row give the permission, without any other relation. Without any one of them they do not.
 fn records_behind_agree(moment: &Moment<'_>, records: &[Record], catalog: &Catalog) {
-    let is_relation = |record: &Record| {
-        matches!(
-            record,
-            Record::Grant(_) | Record::Inclusion(_) | Record::Parent(_) | Record::Assignment(_) | Record::Membership(_)
-        )
-    };
     for row in moment.access_report().rows() {
         let behind = moment.records_behind(&row).unwrap();
         let is_allowed_without = |missing: Option<&RecordKey>| {
             let is_left = |record: &&Record| {
                 let key = record.key();
-                !is_relation(record) || behind.contains(&key) && missing != Some(&key)
+                !record.kind().is_relation() || behind.contains(&key) && missing != Some(&key)
             };
             let left: Vec<Record> = records.iter().filter(is_left).cloned().collect();
             let effective = Model::new(&left, catalog).effective(row.user_id, moment.instant());

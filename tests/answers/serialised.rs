@@ -7,9 +7,9 @@ use std::fmt::Debug;
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
     Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
-    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId, RoleRecord,
-    RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey,
-    UserRecord,
+    Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId,
+    RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
+    UserKey, UserRecord,
 };
 use rolecall::store::{Base, StoredCommit, TenantSummary};
 use rolecall::{Reason, Timestamp, Window};
@@ -160,6 +160,7 @@ fn the_json_of_each_record_kind_is_fixed() {
             r#"{"assertion":{"id":#9,"slug":"a:b","description":"","binding":true,"expected":{"separate":{"roles":[{"own":#3}]}}}}"#,
         ),
     ];
+    assert!(RecordKind::ALL.iter().all(|kind| table.iter().any(|(record, _)| record.kind() == *kind)));
     for (record, json) in table {
         is_written(&record, json);
     }

@@ -9,8 +9,8 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef, RoleDef};
 use rolecall::clock::ManualClock;
 use rolecall::plan::{ChangeKind, DescribedChange};
 use rolecall::records::{
-    Assignment, Change, Grant, Granted, Holder, Membership, PermissionId, PermissionRef, Record, RoleId, RoleRef,
-    UserId,
+    Assignment, Change, Grant, Granted, Holder, Membership, PermissionId, PermissionRef, Record, RecordKind, RoleId,
+    RoleRef, UserId,
 };
 use rolecall::store::MemoryStore;
 use rolecall::{Result, Timestamp, Tx, Window};
@@ -48,6 +48,22 @@ fn lines(acme: &Tenant, make: impl Fn(&Tx) -> Result<()>) -> Vec<String> {
     let updated = acme.commit(plan).unwrap();
     assert_eq!(updated.described().collect::<Vec<_>>(), planned);
     planned.iter().map(DescribedChange::to_string).collect()
+}
+
+#[test]
+fn the_window_of_each_relation_that_has_one_is_described() {
+    let (acme, until) = (acme(), Window::until(at(60)));
+    let relate = |tx: &Tx| {
+        tx.role("editor")?.grant("posts:read")?.include("sys-viewer")?;
+        tx.group("engineering")?.add_parent_during("staff", until)?.assign_during("editor", until)?;
+        tx.user("alice")?.join_during("staff", until)?.done()
+    };
+    let ((), plan) = acme.plan(relate).unwrap();
+    let mut found: Vec<_> = plan.described().map(|change| (change.kind, change.window_after)).collect();
+    found.sort();
+    let without = [RecordKind::Grant, RecordKind::Inclusion].map(|kind| (kind, None));
+    let with = [RecordKind::Parent, RecordKind::Assignment, RecordKind::Membership].map(|kind| (kind, Some(until)));
+    assert_eq!(found, [&without[..], &with].concat());
 }
 
 type Make = fn(&Tx) -> Result<()>;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use rolecall::records::{Change, Position, RecordKind};
+use rolecall::records::{Change, Position, Record, RecordKind};
 use rolecall::store::{Base, RedbError, RedbStore, Since, StoreError};
 
 use super::common::{at, commit, created, found, loaded, one_of_each, open, since, tenant_id, user};
@@ -61,6 +61,13 @@ fn the_file_format_is_unchanged() {
         std::fs::write(written, &found).unwrap();
     }
     assert_eq!(found, std::fs::read_to_string(written).unwrap());
+}
+
+#[test]
+fn every_kind_of_record_is_among_the_samples() {
+    let mut kinds: Vec<RecordKind> = one_of_each().iter().map(Record::kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds, RecordKind::ALL);
 }
 
 /// Changes a row of the file without the store.

@@ -9,10 +9,10 @@ use std::thread;
 
 use pollster::block_on;
 use rolecall::records::{
-    Actor, Assignment, Change, CommitId, Description, Envelope, Fingerprint, Grant, Granted, GroupId, GroupRecord,
-    Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId, PermissionRecord, PermissionRef,
-    Position, Record, Revision, RoleId, RoleRecord, RoleRef, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
-    UserKey, UserRecord,
+    Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, Fingerprint,
+    Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId,
+    PermissionRecord, PermissionRef, Position, Record, RecordKind, Revision, RoleId, RoleRecord, RoleRef, SeparationId,
+    SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::store::{Base, Commit, MemoryStore, Since, Sink, Stop, Store, StoreError, StoredCommit, TenantSummary};
 use rolecall::{Timestamp, Window};
@@ -242,6 +242,9 @@ fn s9_existing_tenants_are_listed_by_slug() {
 fn s10_every_kind_is_loaded_as_written_in_the_order_of_kinds() {
     let store = MemoryStore::default();
     let records = one_of_each();
+    let mut kinds: Vec<RecordKind> = records.iter().map(Record::kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds, RecordKind::ALL);
     let creations: Vec<_> = records.iter().skip(1).rev().cloned().map(Change::added).collect();
     let base = created(&store, 1, "acme", &creations);
     assert_eq!(loaded(&store, base.tenant_id), Some((records.clone(), base)));
@@ -397,7 +400,7 @@ fn role(n: u128, slug: &str) -> Record {
 /// A record of each kind and shape, in the order of a load; the tenant is `acme`.
 fn one_of_each() -> Vec<Record> {
     let uuid = Uuid::from_u128;
-    let slug = |text| Slug::new(text).unwrap();
+    let slug = |text: &str| Slug::new(text).unwrap();
     let (group, wider) = (GroupId::from_uuid(uuid(1)), GroupId::from_uuid(uuid(2)));
     let (user_id, role_id) = (UserId::from_uuid(uuid(1)), RoleId::from_uuid(uuid(1)));
     let permission = PermissionId::from_uuid(uuid(1));
@@ -406,6 +409,12 @@ fn one_of_each() -> Vec<Record> {
     let window = Window::between(Timestamp::from_secs(1).unwrap(), Timestamp::MAX).unwrap();
     let granted = |granted| Record::Grant(Grant { role: role_id, granted });
     let group_record = |id, text| Record::Group(GroupRecord::new(id, slug(text), name("G"), Description::default()));
+    let asserted = |id, expected| {
+        let description = Description::default();
+        let (id, slug, binding) = (AssertionId::from_uuid(uuid(id)), slug(&format!("assertion-{id}")), id % 2 == 0);
+        Record::Assertion(AssertionRecord { id, slug, description, binding, expected })
+    };
+    let own = PermissionRef::Own(permission);
     vec![
         tenant("acme"),
         Record::Permission(PermissionRecord {
@@ -419,14 +428,29 @@ fn one_of_each() -> Vec<Record> {
         group_record(group, "narrow"),
         group_record(wider, "wide"),
         user(1, "alice@acme.com"),
-        granted(Granted::Permission(PermissionRef::Own(permission))),
-        granted(Granted::Permission(catalog_permission)),
+        granted(Granted::Permission(own.clone())),
+        granted(Granted::Permission(catalog_permission.clone())),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role: role_id, included: catalog_role.clone() }),
         Record::Parent(Parent { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role_id), holder: Holder::User(user_id), window }),
-        Record::Assignment(Assignment { role: catalog_role, holder: Holder::Group(group), window: Window::ALWAYS }),
+        Record::Assignment(Assignment {
+            role: catalog_role.clone(),
+            holder: Holder::Group(group),
+            window: Window::ALWAYS,
+        }),
         Record::Membership(Membership { user: user_id, group, window: Window::until(Timestamp::MAX) }),
+        Record::Separation(SeparationRecord {
+            id: SeparationId::from_uuid(uuid(1)),
+            slug: slug("payments"),
+            description: Description::default(),
+            at_most: 1.try_into().unwrap(),
+            roles: vec![RoleRef::Own(role_id), catalog_role.clone()],
+        }),
+        asserted(1, Expectation::Allowed { permission: own.clone(), users: vec![user_id], groups: vec![] }),
+        asserted(2, Expectation::Denied { permission: catalog_permission, users: vec![], groups: vec![group, wider] }),
+        asserted(3, Expectation::Only { permission: own, users: vec![], groups: vec![] }),
+        asserted(4, Expectation::Separate { roles: vec![RoleRef::Own(role_id), catalog_role] }),
     ]
 }
 

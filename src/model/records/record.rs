@@ -170,6 +170,23 @@ impl RecordKind {
         }
     }
 
+    /// Returns whether this is a kind of entity that names others, as a relation does, and that nothing names.
+    pub(crate) const fn names_others(self) -> bool {
+        match self {
+            Self::Tenant
+            | Self::Permission
+            | Self::Role
+            | Self::Group
+            | Self::User
+            | Self::Grant
+            | Self::Inclusion
+            | Self::Parent
+            | Self::Assignment
+            | Self::Membership => false,
+            Self::Separation | Self::Assertion => true,
+        }
+    }
+
     /// Returns the kind with this ordinal, or `None` if only a later release knows it.
     ///
     /// ```
@@ -326,9 +343,7 @@ mod tests {
             RecordKind::Assertion => true,
         };
         assert!(RecordKind::ALL.last().is_some_and(|kind| is_last(*kind)));
-        // Separations and assertions refer to entities, and nothing refers to them.
-        let refers = |kind: RecordKind| matches!(kind, RecordKind::Separation | RecordKind::Assertion);
-        let others = RecordKind::ALL.iter().filter(|kind| !refers(**kind));
+        let others = RecordKind::ALL.iter().filter(|kind| !kind.names_others());
         assert!(others.is_sorted_by_key(|kind| kind.is_relation()), "entities come before relations");
     }
 }

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::{ChangeKind, DescribedChange, ListChange, NamedEntity};
 use crate::model::error::EntityKind;
 use crate::model::records::{
-    AssertionRecord, Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent,
-    PermissionId, PermissionRef, Record, RecordKey, RoleId, RoleRef, Slug, UserId, Window,
+    AssertionRecord, Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, PermissionId,
+    PermissionRef, Record, RecordKey, RoleId, RoleRef, Slug, UserId,
 };
 use crate::resolver::snapshot::CompiledTenant;
 use crate::resolver::snapshot::state::State;
+use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::table::{Row, Table};
 
 /// The snapshots in which names are looked up.
@@ -58,8 +59,8 @@ impl NameLookup<'_> {
             subject,
             object,
             pattern: granted,
-            window_before: change.before().and_then(window),
-            window_after: change.after().and_then(window),
+            window_before: change.before().and_then(window_of),
+            window_after: change.after().and_then(window_of),
             fields: change.fields().into_iter().chain(self.permission_of(change)).collect(),
             lists: self.lists_of(change),
         }
@@ -123,7 +124,16 @@ fn lists(record: &Record) -> Vec<NamedList<'_>> {
                 ("roles", EntityKind::Role, references(expected.roles())),
             ]
         }
-        _ => Vec::new(),
+        Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Parent(_)
+        | Record::Assignment(_)
+        | Record::Membership(_) => Vec::new(),
     }
 }
 
@@ -191,23 +201,22 @@ fn name_at(state: &State, entity: EntityKind, id: Uuid) -> Option<String> {
 
 /// Returns the slug that a reference to the catalog has stored.
 fn slug_in_reference(record: &Record, entity: EntityKind, id: Uuid) -> Option<&Slug> {
-    match (record, entity) {
-        (
-            Record::Assignment(Assignment { role, .. }) | Record::Inclusion(Inclusion { included: role, .. }),
-            EntityKind::Role,
-        ) if role.id().as_uuid() == id => role.slug(),
-        (Record::Grant(Grant { granted: Granted::Permission(permission), .. }), EntityKind::Permission) => {
-            permission.slug()
-        }
-        _ => None,
-    }
-}
-
-fn window(record: &Record) -> Option<Window> {
     match record {
-        Record::Parent(Parent { window, .. })
-        | Record::Assignment(Assignment { window, .. })
-        | Record::Membership(Membership { window, .. }) => Some(*window),
-        _ => None,
+        Record::Assignment(Assignment { role, .. }) | Record::Inclusion(Inclusion { included: role, .. }) => {
+            role.slug().filter(|_| entity == EntityKind::Role && role.id().as_uuid() == id)
+        }
+        Record::Grant(Grant { granted: Granted::Permission(permission), .. }) => {
+            permission.slug().filter(|_| entity == EntityKind::Permission)
+        }
+        Record::Grant(Grant { granted: Granted::Pattern(_), .. })
+        | Record::Parent(_)
+        | Record::Membership(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Separation(_)
+        | Record::Assertion(_) => None,
     }
 }

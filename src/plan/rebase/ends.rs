@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::model::error::EntityKind;
-use crate::model::records::{Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef, SeparationRecord};
+use crate::model::records::{AssertionRecord, Change, Granted, Holder, PermissionRef, Record, RecordKey, RoleRef};
 use crate::resolver::snapshot::table::Origin;
 
 /// An entity that a record names.
@@ -25,7 +25,13 @@ impl End {
             RecordKey::User(id) => (EntityKind::User, id.as_uuid()),
             RecordKey::Separation(id) => (EntityKind::Separation, id.as_uuid()),
             RecordKey::Assertion(id) => (EntityKind::Assertion, id.as_uuid()),
-            _ => return None,
+            RecordKey::Tenant
+            | RecordKey::Grant(..)
+            | RecordKey::GrantPattern(..)
+            | RecordKey::Inclusion(..)
+            | RecordKey::Parent(..)
+            | RecordKey::Assignment(..)
+            | RecordKey::Membership(..) => return None,
         };
         Some(Self { entity, id, key, origin: Origin::Tenant })
     }
@@ -79,39 +85,31 @@ pub(super) fn ends(record: &Record) -> [Option<End>; 2] {
 
 /// Returns what a separation or an assertion names after a change, and did not name before it.
 pub(super) fn newly_named(change: &Change) -> impl Iterator<Item = End> {
-    newly_separated(change).chain(newly_asserted(change))
+    let before: HashSet<RecordKey> = change.before().into_iter().flat_map(listed).map(|end| end.key).collect();
+    change.after().into_iter().flat_map(listed).filter(move |end| !before.contains(&end.key))
 }
 
-fn newly_asserted(change: &Change) -> impl Iterator<Item = End> {
-    let named = |record: Option<&Record>| -> Vec<End> {
-        let Some(Record::Assertion(assertion)) = record else { return Vec::new() };
-        let expected = &assertion.expected;
-        let users = expected.users().iter().map(|id| End::of(RecordKey::User(*id)));
-        let groups = expected.groups().iter().map(|id| End::of(RecordKey::Group(*id)));
-        let permission = expected.permission().map(End::permission);
-        permission
-            .into_iter()
-            .chain(users)
-            .chain(groups)
-            .chain(expected.roles().iter().map(End::role))
-            .flatten()
-            .collect()
-    };
-    let before: HashSet<RecordKey> = named(change.before()).into_iter().map(|end| end.key).collect();
-    named(change.after()).into_iter().filter(move |end| !before.contains(&end.key))
-}
-
-/// Returns the roles that a separation names after a change, and did not name before it.
-fn newly_separated(change: &Change) -> impl Iterator<Item = End> {
-    let (before, after) = (separation(change.before()), separation(change.after()));
-    let is_new = move |role: &&RoleRef| before.is_none_or(|before| !before.names(role.id()));
-    after.into_iter().flat_map(|after| &after.roles).filter(is_new).filter_map(End::role)
-}
-
-fn separation(record: Option<&Record>) -> Option<&SeparationRecord> {
+/// Returns the entities that the lists of a separation or an assertion name.
+fn listed(record: &Record) -> Vec<End> {
     match record {
-        Some(Record::Separation(separation)) => Some(separation),
-        _ => None,
+        Record::Separation(separation) => separation.roles.iter().filter_map(End::role).collect(),
+        Record::Assertion(AssertionRecord { expected, .. }) => {
+            let permission = expected.permission().map(End::permission);
+            let users = expected.users().iter().map(|id| End::of(RecordKey::User(*id)));
+            let groups = expected.groups().iter().map(|id| End::of(RecordKey::Group(*id)));
+            let roles = expected.roles().iter().map(End::role);
+            permission.into_iter().chain(users).chain(groups).chain(roles).flatten().collect()
+        }
+        Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Parent(_)
+        | Record::Assignment(_)
+        | Record::Membership(_) => Vec::new(),
     }
 }
 

@@ -23,9 +23,7 @@ use super::user_summaries::UserSummary;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
-use crate::model::records::{
-    AssertionRecord, Change, ExternalId, Manager, Record, RecordKey, RecordKind, SeparationRecord,
-};
+use crate::model::records::{AssertionRecord, Change, ExternalId, Manager, Record, RecordKey, SeparationRecord};
 
 /// The entities and slugs that the edits have touched.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +52,7 @@ pub(crate) struct Edit<'a> {
 impl Edit<'_> {
     /// Applies a set of changes, in the order that lets entities swap their names.
     pub(crate) fn apply_all(&mut self, changes: &[Change]) -> Result {
-        // Separations and assertions refer to entities, as an edge does, and nothing refers to them.
-        let refers = |kind| matches!(kind, RecordKind::Separation | RecordKind::Assertion);
-        let is_edge = |c: &&Change| c.kind().is_relation() || refers(c.kind());
+        let is_edge = |c: &&Change| c.kind().is_relation() || c.kind().names_others();
         let mut rest = changes;
         while let Some((first, after)) = rest.split_first() {
             if let Some(left) = self.leave_together(rest)? {

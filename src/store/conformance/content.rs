@@ -297,3 +297,18 @@ async fn entities_and_their_relations_can_be_removed_in_one_commit(case: &CaseCo
     let at = commit_on(store, at, &removal).await?;
     expect_state(store, at, &applied(all, &removal)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_but_the_tenant_is_among_the_samples() {
+        let records = each_kind("first", Status::Active, Window::ALWAYS);
+        assert!(records.is_ok_and(|records| {
+            let mut kinds: Vec<RecordKind> = records.iter().map(Record::kind).collect();
+            kinds.dedup();
+            kinds == RecordKind::ALL[1..]
+        }));
+    }
+}

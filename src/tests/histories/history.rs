@@ -372,7 +372,15 @@ fn without_window(mut record: Record) -> Record {
         Record::Membership(edge) => edge.window = Window::ALWAYS,
         Record::Assignment(edge) => edge.window = Window::ALWAYS,
         Record::Parent(edge) => edge.window = Window::ALWAYS,
-        _ => {}
+        Record::Grant(_)
+        | Record::Inclusion(_)
+        | Record::Tenant(_)
+        | Record::Permission(_)
+        | Record::Role(_)
+        | Record::Group(_)
+        | Record::User(_)
+        | Record::Separation(_)
+        | Record::Assertion(_) => {}
     }
     record
 }

@@ -75,7 +75,7 @@ fn named_by(edge: &Record) -> Vec<RecordKey> {
             let roles = expected.roles().iter().map(|role| RecordKey::Role(role.id()));
             permission.into_iter().chain(users).chain(groups).chain(roles).collect()
         }
-        _ => Vec::new(),
+        Record::Tenant(_) | Record::Permission(_) | Record::Role(_) | Record::Group(_) | Record::User(_) => Vec::new(),
     }
 }
 
@@ -94,7 +94,7 @@ fn with_other_content(record: &Record) -> Option<Record> {
         Record::Parent(edge) => edge.window = other(edge.window),
         Record::Assignment(edge) => edge.window = other(edge.window),
         Record::Membership(edge) => edge.window = other(edge.window),
-        _ => return None,
+        Record::Grant(_) | Record::Inclusion(_) => return None,
     }
     Some(record)
 }
@@ -121,7 +121,14 @@ pub(super) fn nothing_managed_changes(plan: &Plan) {
             Record::Group(group) => group.managed_by().is_some(),
             Record::Membership(edge) => moment.group(edge.group).is_some_and(|group| group.managed_by().is_some()),
             Record::Parent(edge) => moment.group(edge.group).is_some_and(|group| group.managed_by().is_some()),
-            _ => false,
+            Record::Grant(_)
+            | Record::Inclusion(_)
+            | Record::Assignment(_)
+            | Record::Tenant(_)
+            | Record::Permission(_)
+            | Record::Role(_)
+            | Record::Separation(_)
+            | Record::Assertion(_) => false,
         };
         assert!(!managed, "{record:?}");
     }

@@ -139,7 +139,7 @@ fn f6_a_department_that_is_not_listed_keeps_its_roles() {
     assert!(synchronise_with(&acme, &company).unwrap().is_empty());
 }
 
-/// A leaver counts once, whatever he loses, and so does somebody who moves and loses access. A refused plan can be looked
+/// A leaver counts once, whatever they lose, and so does somebody who moves. A refused plan can be looked
 /// at and committed.
 #[test]
 fn a_limit_counts_people_and_a_refused_plan_can_be_committed() {

@@ -23,12 +23,14 @@ pub(crate) trait ByHand {
 /// The table of an organisation.
 pub(crate) fn by_hand(varied: &Varied) -> Box<dyn ByHand> {
     let records = varied.records();
-    match varied.permissions() {
-        ..=1_024 => Box::new(Fast::<16>::from_records(&records, now())),
-        ..=4_096 => Box::new(Fast::<64>::from_records(&records, now())),
-        ..=13_824 => Box::new(Fast::<216>::from_records(&records, now())),
-        ..=20_032 => Box::new(Fast::<313>::from_records(&records, now())),
-        more => panic!("{more} permissions: more than any variation has"),
+    match varied.permissions().div_ceil(64) {
+        0..=16 => Box::new(Fast::<16>::from_records(&records, now())),
+        17..=64 => Box::new(Fast::<64>::from_records(&records, now())),
+        65..=216 => Box::new(Fast::<216>::from_records(&records, now())),
+        words => {
+            assert!(words <= 313, "no variation has so many permissions");
+            Box::new(Fast::<313>::from_records(&records, now()))
+        }
     }
 }
 

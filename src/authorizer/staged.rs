@@ -26,7 +26,7 @@ use crate::plan::{CommitContext, Plan, Tx};
 use crate::store::Commit;
 use crate::timer::{self, Sleep};
 
-const NOT_COMMITTED: &str = "the staged commit is not in the store and never will be: its transaction was not committed, or another writer was faster";
+const NOT_COMMITTED: &str = "the staged commit is not in the store and never will be: it was not part of a committed transaction, or another writer was faster";
 
 const NOT_ENDED: &str = "this process staged it and did not finish it in time";
 

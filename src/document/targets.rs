@@ -226,10 +226,12 @@ impl<R> Targets<'_, R> {
         let history = self.catalog.and_then(|catalog| history(catalog, self.entity, name));
         let names = self.names.all().iter().take(self.own).copied().chain(shared.map(Slug::as_str));
         let message = format!("{} {} not found in the document{or_catalog}", self.entity, Quoted(name));
-        let more = history.or_else(|| is_uuid(name).then(|| self.named_by_id())).or_else(|| {
+        let similar = || {
             let similar = suggest_among(names, name);
             (!similar.is_empty()).then(|| DidYouMean { asked: name, names: &similar }.to_string())
-        });
+        };
+        // Keys can be UUIDs, too. Then a similar one was meant, and not an id.
+        let more = history.or_else(similar).or_else(|| is_uuid(name).then(|| self.named_by_id()));
         match more {
             Some(more) => format!("{message}; {more}"),
             None => message,

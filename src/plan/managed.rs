@@ -49,10 +49,7 @@ impl Author {
 
     /// The advice about a relation that only the directory may remove.
     fn advice_to_remove(self) -> &'static str {
-        match self {
-            Self::Transaction => "remove it in the directory",
-            _ => self.advice_to_act(),
-        }
+        if matches!(self, Self::Transaction) { "remove it in the directory" } else { self.advice_to_act() }
     }
 }
 

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::{authorizer, document, export, first_release, second_release};
 
 const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+/// The last digit is another one.
+const SIMILAR: &str = "67e55044-10b1-426f-9247-bb680e5fe0c9";
 const OTHER: &str = "0f3f1f8e-3f5e-4b0a-9d2c-1a2b3c4d5e6f";
 
 /// Returns the mistakes of a document, and checks that their places exist.
@@ -297,7 +299,7 @@ fn r6_a_reference_must_name_an_existing_entity() {
     );
 }
 
-/// References are slugs and keys. A reference that is an id says so, also if an entry of the document has that id.
+/// References are slugs and keys. A reference that is an id says so, even if an entry of the document has that id.
 #[test]
 fn f20_an_id_in_place_of_a_key_or_slug_is_noticed() {
     let key = "this text is a UUID, and a document refers to a user by its key, not by its id";
@@ -322,6 +324,11 @@ fn f20_an_id_in_place_of_a_key_or_slug_is_noticed() {
                     &format!("/groups/0/parents/0: group `{ID}` not found in the document; {}", slug("group")),
                     &format!("/groups/0/roles/0: role `{ID}` not found in the document; {}", slug("role")),
                 ],
+            ),
+            // A mistyped key where keys are UUIDs.
+            row(
+                json!({"users": [{"key": ID}], "groups": [{"slug": "g", "members": [SIMILAR]}]}),
+                &[&format!("/groups/0/members/0: user `{SIMILAR}` not found in the document; did you mean `{ID}`?")],
             ),
         ],
     );

@@ -38,9 +38,7 @@ impl Display for Detail<'_> {
         if let (Some(reason), false) = (&inner.reason, inner.problem_has_reason()) {
             write!(f, ": {}", shown_reason(reason))?;
         }
-        if inner.has_changed_nothing() {
-            f.write_str("; nothing was changed")?;
-        }
+        f.write_str(inner.what_was_changed())?;
         if let Some(name) = &inner.derived_from {
             write!(f, "; the slug was derived from the name {}", Quoted(name))?;
         }
@@ -84,13 +82,18 @@ impl Inner {
         }
     }
 
-    /// Whether the text says that nothing was changed. Other kinds refuse what the caller asked for, and need not say so.
-    fn has_changed_nothing(&self) -> bool {
+    /// Says that nothing was changed. Other kinds refuse what the caller asked for, and need not say so.
+    fn what_was_changed(&self) -> &'static str {
+        const NOTHING: &str = "; nothing was changed";
         match self.kind {
-            ErrorKind::Conflict | ErrorKind::Blocked | ErrorKind::Unavailable | ErrorKind::TooLarge => true,
+            // The commit in doubt may have been applied.
+            ErrorKind::Blocked => "; this call changed nothing",
+            // A staged commit has its own words: its transaction can have changed other rows.
+            ErrorKind::Conflict if self.problem.is_some() => "",
+            ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::TooLarge => NOTHING,
             // A load that fails can take the tenant out of service.
-            ErrorKind::Corrupt | ErrorKind::UnsupportedRecord => self.is_refused_commit,
-            _ => false,
+            ErrorKind::Corrupt | ErrorKind::UnsupportedRecord if self.is_refused_commit => NOTHING,
+            _ => "",
         }
     }
 

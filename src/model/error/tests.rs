@@ -99,8 +99,8 @@ fn table() -> Vec<(ErrorKind, Error, &'static str)> {
         ),
         (
             Error::blocked(commit),
-            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; nothing was \
-             changed; try again later",
+            "blocked by commit 00000000-0000-0000-0000-000000000000, which is in doubt or staged; this call \
+             changed nothing; try again later",
         ),
         (
             Error::new(ErrorKind::Unavailable).reason("timed\nout"),

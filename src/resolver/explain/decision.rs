@@ -63,12 +63,14 @@ pub enum Decision {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// No such user: perhaps a typing error, a deleted user, or a user of another tenant.
+    /// No such user: perhaps a typing error, a deleted user, or a user of another tenant. If the text is a UUID, the reason
+    /// is [`UuidAsKey`](Reason::UuidAsKey) instead, so a match on an unknown user needs both.
     UnknownUser,
     /// No user has this key, and the key is a UUID: probably an id that was passed as text. To look up an id, pass a
     /// [`UserId`](crate::records::UserId).
     UuidAsKey,
-    /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant.
+    /// No such permission: perhaps a typing error, a deleted permission, or a permission of another tenant. If the text is a
+    /// UUID, the reason is [`UuidAsSlug`](Reason::UuidAsSlug) instead.
     UnknownPermission,
     /// The slug belongs to a permission of the tenant and to one of the catalog. Neither gives anything until the tenant's
     /// own is renamed or deleted (R9). [`Snapshot::conflicts`](crate::Snapshot::conflicts) lists such slugs.

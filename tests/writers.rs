@@ -295,14 +295,14 @@ fn f4_a_process_that_commits_in_a_row_lets_others_in() {
     }
 }
 
-/// The calls that ask for news during these calls of a tenant whose clock stands still.
+/// The calls that ask for news during these calls of a tenant whose clock is stopped.
 fn asked(store: &Faulty, calls: impl FnOnce()) -> usize {
     store.take_calls();
     calls();
     store.take_calls().into_iter().filter(|call| *call == Call::Since).count()
 }
 
-/// Two processes whose clocks stand still, so that no pause is seen between commits.
+/// Two processes whose clocks are stopped, so that no pause is seen between commits.
 fn two_hurried_processes() -> (Faulty, Tenant, Tenant) {
     use rolecall::clock::ManualClock;
 
@@ -324,7 +324,7 @@ fn f4_commits_of_plans_in_a_row_let_others_in() {
     assert_eq!(asked(&store, || (0..40).for_each(|n| drop(commit(n)))), 4);
 }
 
-/// Each asks once, because the base must be the latest. They are no commits, so they keep nobody out.
+/// Each asks once, because the base must be the latest. They are not commits, so they keep nobody out.
 #[test]
 fn f4_updates_without_effect_do_not_count_as_commits() {
     let (store, here, _) = two_hurried_processes();

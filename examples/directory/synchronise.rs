@@ -56,7 +56,7 @@ fn is_current(user: &UserRecord, person: &Person) -> bool {
 }
 
 /// Makes the transaction's tenant equal to the directory.
-pub(crate) fn apply(tx: &Tx, directory: &Directory, listed: &Listed<'_>) -> rolecall::Result<Moves> {
+pub(crate) fn apply(tx: &Tx, directory: &Directory, listed: &IndexedList<'_>) -> rolecall::Result<Moves> {
     tx.set_manager(OKTA)?.set_actor("directory-sync")?;
     let before = tx.base().at(tx.instant());
 
@@ -121,7 +121,7 @@ pub(crate) fn apply(tx: &Tx, directory: &Directory, listed: &Listed<'_>) -> role
 }
 
 /// The content of a list that does not contradict itself.
-pub(crate) struct Listed<'a> {
+pub(crate) struct IndexedList<'a> {
     /// By id.
     people: HashMap<&'a str, &'a Person>,
     mails: HashSet<&'a str>,
@@ -130,13 +130,13 @@ pub(crate) struct Listed<'a> {
 
 /// Refuses an empty list, which a limit does not catch in a small company, a list with an id or an address twice, and a
 /// department with a member or a parent that is not listed: the list is then incomplete.
-fn check_list(directory: &Directory) -> Result<Listed<'_>, String> {
+fn check_list(directory: &Directory) -> Result<IndexedList<'_>, String> {
     if directory.people.is_empty() {
         return Err("refused: the directory lists nobody".to_owned());
     }
     let size = directory.people.len();
     let (people, mails) = (HashMap::with_capacity(size), HashSet::with_capacity(size));
-    let mut listed = Listed { people, mails, departments: HashSet::new() };
+    let mut listed = IndexedList { people, mails, departments: HashSet::new() };
     let twice = |name: &String| Err(format!("refused: the directory lists {} twice", Quoted(name)));
     for person in &directory.people {
         if listed.people.insert(&person.id, person).is_some() {

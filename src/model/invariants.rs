@@ -14,13 +14,13 @@ pub(crate) enum Violation {
     /// I1
     Dangling { edge: RecordKey, entity: EntityKind },
     /// I2
-    Taken { entity: EntityKind, name: String },
+    Duplicate { entity: EntityKind, name: String },
     /// I3
     Cycle { entity: EntityKind, names: Vec<String> },
     /// I4
-    Misfit { key: RecordKey },
+    Mismatch { key: RecordKey },
     /// I12
-    ExternalTaken { entity: EntityKind, manager: String, id: String },
+    DuplicateExternalId { entity: EntityKind, manager: String, id: String },
     /// I12
     NotManaged { key: RecordKey },
     /// I5
@@ -30,7 +30,7 @@ pub(crate) enum Violation {
     /// A record of a kind that this release does not know.
     UnknownKind,
     /// More entities of one kind than can be numbered.
-    Exhausted,
+    TooManyEntities,
     /// A bug in this crate, not a fault of the data.
     Internal(InternalFault),
 }
@@ -44,13 +44,13 @@ impl Violation {
     fn code(&self) -> ViolationCode {
         match self {
             Self::Dangling { .. } => ViolationCode::DanglingReference,
-            Self::Taken { .. } | Self::ExternalTaken { .. } => ViolationCode::Duplicate,
+            Self::Duplicate { .. } | Self::DuplicateExternalId { .. } => ViolationCode::Duplicate,
             Self::Cycle { .. } => ViolationCode::Cycle,
-            Self::Misfit { .. } | Self::NotManaged { .. } => ViolationCode::Mismatch,
+            Self::Mismatch { .. } | Self::NotManaged { .. } => ViolationCode::Mismatch,
             Self::NoTenant => ViolationCode::TenantRecord,
             Self::NotOwn { .. } => ViolationCode::WrongOrigin,
             Self::UnknownKind => ViolationCode::UnknownRecord,
-            Self::Exhausted => ViolationCode::TooManyEntities,
+            Self::TooManyEntities => ViolationCode::TooManyEntities,
             Self::Internal(_) => ViolationCode::Internal,
         }
     }
@@ -58,31 +58,31 @@ impl Violation {
     fn entity(&self) -> Option<EntityKind> {
         match self {
             Self::Dangling { entity, .. }
-            | Self::Taken { entity, .. }
-            | Self::ExternalTaken { entity, .. }
+            | Self::Duplicate { entity, .. }
+            | Self::DuplicateExternalId { entity, .. }
             | Self::Cycle { entity, .. } => Some(*entity),
             Self::NoTenant => Some(EntityKind::Tenant),
-            Self::Misfit { .. }
+            Self::Mismatch { .. }
             | Self::NotManaged { .. }
             | Self::NotOwn { .. }
             | Self::UnknownKind
-            | Self::Exhausted
+            | Self::TooManyEntities
             | Self::Internal(_) => None,
         }
     }
 
     fn names(&self) -> Vec<String> {
         match self {
-            Self::Taken { name, .. } => vec![name.clone()],
-            Self::ExternalTaken { manager, id, .. } => vec![manager.clone(), id.clone()],
+            Self::Duplicate { name, .. } => vec![name.clone()],
+            Self::DuplicateExternalId { manager, id, .. } => vec![manager.clone(), id.clone()],
             Self::Cycle { names, .. } => CycleNames::new(names.clone()).names,
             Self::Dangling { .. }
-            | Self::Misfit { .. }
+            | Self::Mismatch { .. }
             | Self::NotManaged { .. }
             | Self::NoTenant
             | Self::NotOwn { .. }
             | Self::UnknownKind
-            | Self::Exhausted
+            | Self::TooManyEntities
             | Self::Internal(_) => Vec::new(),
         }
     }
@@ -94,21 +94,21 @@ impl fmt::Display for Violation {
             Self::Dangling { edge, entity } => {
                 write!(f, "I1: {} refers to a {entity} that does not exist", Named(edge))
             }
-            Self::Taken { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
+            Self::Duplicate { entity, name } => write!(f, "I2: two {entity}s have the name or id {}", Quoted(name)),
             Self::Cycle { entity, names } => {
                 write!(f, "I3: cycle of {entity}s: {}", CycleNames::new(names.clone()).of(*entity))
             }
-            Self::Misfit { key } => {
+            Self::Mismatch { key } => {
                 write!(f, "I4: {} is stored twice, or a change does not match it", Named(key))
             }
-            Self::ExternalTaken { entity, manager, id } => {
+            Self::DuplicateExternalId { entity, manager, id } => {
                 write!(f, "I12: two {entity}s have the external id {} of {}", Quoted(id), Quoted(manager))
             }
             Self::NotManaged { key } => write!(f, "I12: {} has an external id without a manager", Named(key)),
             Self::NoTenant => f.write_str("I5: expected exactly one tenant record"),
             Self::NotOwn { key } => write!(f, "I6: {} refers to a catalog entry as the tenant's own", Named(key)),
             Self::UnknownKind => f.write_str("a record has a kind that this release does not know"),
-            Self::Exhausted => f.write_str("too many entities of one kind"),
+            Self::TooManyEntities => f.write_str("too many entities of one kind"),
             Self::Internal(InternalFault(what)) => f.write_str(what),
         }
     }

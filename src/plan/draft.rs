@@ -125,7 +125,7 @@ impl Draft {
     fn check_applied(&mut self, applied: Result<Result<(), Violation>, InternalFault>) -> Result<()> {
         let fault = match applied {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(Violation::Exhausted)) => return Err(Error::new(ErrorKind::TooManyEntities)),
+            Ok(Err(Violation::TooManyEntities)) => return Err(Error::new(ErrorKind::TooManyEntities)),
             Ok(Err(violation)) => {
                 let fault = InternalFault("a change that was judged fits on what is there");
                 self.fault = Some(fault);

@@ -263,20 +263,20 @@ impl<'a> Rebase<'a> {
         let of_key = |key: &RecordKey| changes.iter().find(|change| change.key() == *key);
         let revision = self.base.position.revision;
         let (error, change) = match violation {
-            Violation::Exhausted => return Error::new(ErrorKind::TooManyEntities),
+            Violation::TooManyEntities => return Error::new(ErrorKind::TooManyEntities),
             Violation::Internal(_) => return refused(std::slice::from_ref(violation)),
-            Violation::Misfit { key } => match of_key(key) {
+            Violation::Mismatch { key } => match of_key(key) {
                 Some(change) if change.after().is_none() => (self.stale(change, GAINED), Some(change)),
                 Some(change) => (self.stale(change, "has changed"), Some(change)),
                 None => (Error::new(ErrorKind::Stale).advise(PLAN_AGAIN), None),
             },
-            Violation::Taken { entity, name } => {
+            Violation::Duplicate { entity, name } => {
                 let takes = |change: &&Change| {
                     change.after().is_some_and(|record| name_of(record).is_some_and(|named| named == (*entity, name)))
                 };
                 (Error::already_exists(*entity, name.as_str()).at_revision(revision), changes.iter().find(takes))
             }
-            Violation::ExternalTaken { entity, manager, id } => {
+            Violation::DuplicateExternalId { entity, manager, id } => {
                 let takes = |change: &&Change| match change.after() {
                     Some(Record::User(user)) => user.external() == Some((manager, id)),
                     Some(Record::Group(group)) => group.external() == Some((manager, id)),

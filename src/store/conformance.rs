@@ -72,7 +72,7 @@ pub use capabilities::{run_positions, run_user_directory, run_watch};
 pub use faulty_store::{Call, Fault, FaultyStore};
 pub use fixture::{Fixture, FixtureError, LinkState, Task, run_on_threads};
 pub use history_pages::run_history;
-pub use report::{CaseReport, Clause, Finding, Report};
+pub use report::{CaseOutcome, CaseReport, Clause, Report};
 
 use self::case::Case;
 use crate::block_on::block_on;

@@ -1,19 +1,19 @@
 //! Our own stores keep the contract, and in their runs every race interleaves.
 
 use rolecall::store::MemoryStore;
-use rolecall::store::conformance::{self, Clause, Finding, Fixture, FixtureError, Report, Task, run_on_threads};
+use rolecall::store::conformance::{self, CaseOutcome, Clause, Fixture, FixtureError, Report, Task, run_on_threads};
 
 use super::{InMemory, report_of};
 
 #[test]
 fn the_memory_store_keeps_the_contract() {
     // Whether calls overlap depends on the machine's load. The optimised run insists that they do, the quick one does not.
-    let may_miss = |finding: &Finding| {
-        cfg!(debug_assertions) && matches!(finding, Finding::NotExercised(why) if why.contains("calls overlapped"))
+    let may_miss = |outcome: &CaseOutcome| {
+        cfg!(debug_assertions) && matches!(outcome, CaseOutcome::NotExercised(why) if why.contains("calls overlapped"))
     };
     // The cases of S6 need a link that can break.
     let is_exercised = |report: &Report| {
-        report.not_exercised().filter(|case| !may_miss(&case.finding)).map(|case| case.clause).eq([Clause::S6; 7])
+        report.not_exercised().filter(|case| !may_miss(&case.outcome)).map(|case| case.clause).eq([Clause::S6; 7])
     };
     let report = report_of(&InMemory(MemoryStore::default), is_exercised);
     assert!(report.passed() && is_exercised(&report), "{report}");
@@ -85,7 +85,7 @@ fn cases_that_cannot_run_are_not_exercised() {
     assert!(text.contains("S13 not exercised") && text.ends_with("17 not exercised"), "{text}");
     let data = serde_json::to_value(&report).unwrap();
     assert_eq!(data["cases"].as_array().unwrap().len(), report.cases.len());
-    assert!(report.cases.iter().any(|case| case.finding == Finding::Passed));
+    assert!(report.cases.iter().any(|case| case.outcome == CaseOutcome::Passed));
 }
 
 /// Tasks that run one after the other have tested no race, and do not hang either.
@@ -94,10 +94,10 @@ fn cases_that_cannot_run_are_not_exercised() {
 fn sequential_tasks_leave_races_not_exercised() {
     let report = conformance::run_blocking(&Bare { concurrent: false });
     assert!(report.passed(), "{report}");
-    let races = report.not_exercised().filter(|case| case.finding == sequential()).count();
+    let races = report.not_exercised().filter(|case| case.outcome == sequential()).count();
     assert_eq!(races, 11, "{report}");
 }
 
-fn sequential() -> Finding {
-    Finding::NotExercised("the fixture runs its tasks one after the other".to_owned())
+fn sequential() -> CaseOutcome {
+    CaseOutcome::NotExercised("the fixture runs its tasks one after the other".to_owned())
 }

@@ -67,7 +67,7 @@ impl Build {
     fn put(&mut self, record: &Record) -> Result<(), Violation> {
         let kind = record.kind();
         if kind < self.last {
-            return Err(Violation::Misfit { key: record.key() });
+            return Err(Violation::Mismatch { key: record.key() });
         }
         self.last = kind;
         match record {
@@ -97,7 +97,7 @@ impl Build {
             (None, Some(session)) => session.new_number(EntityKind::User),
             (None, None) => self.session.number_of_new(EntityKind::User, id),
         };
-        self.users.put(number.map_err(|_| Violation::Exhausted)?, known.is_some(), record.clone())
+        self.users.put(number.map_err(|_| Violation::TooManyEntities)?, known.is_some(), record.clone())
     }
 
     fn membership(&mut self, edge: &Membership, record: &Record) -> Result<(), Violation> {

@@ -110,7 +110,7 @@ impl BulkLoad {
 
     /// Adds a user at the number of its id (I2, I12).
     pub(crate) fn put(&mut self, number: u32, has_number: bool, record: UserRecord) -> Result<(), Violation> {
-        let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
+        let taken = |name: String| Violation::Duplicate { entity: EntityKind::User, name };
         if self.record(number).is_some() {
             return Err(taken(record.id.to_string()));
         }
@@ -242,7 +242,7 @@ fn duplicates(state: &State, places: &[Place], memberships: &ByUser, assignments
         let group = must(state.groups.row(edge.to), NEAR_END)?.record.id;
         Some(RecordKey::Membership(must(user(edge.user), NEAR_END)?, group))
     });
-    assigned.chain(joined).map(|key| Violation::Misfit { key }).collect()
+    assigned.chain(joined).map(|key| Violation::Mismatch { key }).collect()
 }
 
 /// The numbers of the loaded users, in bytewise order of their keys. The first bytes of each key are stored beside the
@@ -435,8 +435,8 @@ mod tests {
         records.sort_by_key(Record::kind);
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
-        let misfits = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Misfit { key: edge.key() });
-        assert_eq!(broken, misfits);
+        let mismatches = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Mismatch { key: edge.key() });
+        assert_eq!(broken, mismatches);
     }
 
     /// An empty place looks like one from which the nil id was deleted.
@@ -478,7 +478,7 @@ mod tests {
         records.sort_by_key(Record::kind);
         let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
         let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
-        let taken = |name: String| Violation::Taken { entity: EntityKind::User, name };
+        let taken = |name: String| Violation::Duplicate { entity: EntityKind::User, name };
         let dangling = Violation::Dangling { edge: member(USERS, 0).key(), entity: EntityKind::User };
         assert_eq!(
             broken,

@@ -94,7 +94,7 @@ impl Edit<'_> {
         match before {
             Record::Tenant(record) => {
                 if self.state.tenant.take().as_ref() != Some(record) {
-                    return Err(Violation::Misfit { key: RecordKey::Tenant });
+                    return Err(Violation::Mismatch { key: RecordKey::Tenant });
                 }
             }
             Record::Permission(record) => {
@@ -107,7 +107,7 @@ impl Edit<'_> {
                     && (!self.state.reverse_grants.is_empty(number)
                         || self.state.is_asserted(Asserted::Permission(number)))
                 {
-                    return Err(Violation::Misfit { key: before.key() });
+                    return Err(Violation::Mismatch { key: before.key() });
                 }
             }
             Record::Role(record) => {
@@ -115,7 +115,7 @@ impl Edit<'_> {
                 let (number, _) = lift_entity(&mut self.state.roles, found, record, stays, before)?;
                 self.touched.roles.insert(number);
                 if !stays && (self.state.is_separated(number) || self.state.is_asserted(Asserted::Role(number))) {
-                    return Err(Violation::Misfit { key: before.key() });
+                    return Err(Violation::Mismatch { key: before.key() });
                 }
             }
             Record::Group(record) => {
@@ -123,19 +123,19 @@ impl Edit<'_> {
                 let (number, _) = lift_entity(&mut self.state.groups, found, record, stays, before)?;
                 self.touched.groups.insert(number);
                 if !stays && self.state.is_asserted(Asserted::Group(number)) {
-                    return Err(Violation::Misfit { key: before.key() });
+                    return Err(Violation::Mismatch { key: before.key() });
                 }
             }
             Record::User(record) => {
                 let found = self.state.user_by_id(record.id.as_uuid());
                 if let Some(number) = found {
                     // This comes before the comparison of the record. The change may still not fit.
-                    self.detach(number).ok_or_else(|| Violation::Misfit { key: before.key() })?;
+                    self.detach(number).ok_or_else(|| Violation::Mismatch { key: before.key() })?;
                 }
                 let (number, _) = lift_entity(&mut self.state.users, found, record, stays, before)?;
                 self.summary(number);
                 if !stays && self.state.is_asserted(Asserted::User(number)) {
-                    return Err(Violation::Misfit { key: before.key() });
+                    return Err(Violation::Mismatch { key: before.key() });
                 }
             }
             Record::Separation(record) => self.lift_separation(record, stays, before)?,
@@ -162,7 +162,7 @@ impl Edit<'_> {
         match after {
             Record::Tenant(record) => {
                 if self.state.tenant.replace(record.clone()).is_some() {
-                    return Err(Violation::Misfit { key: RecordKey::Tenant });
+                    return Err(Violation::Mismatch { key: RecordKey::Tenant });
                 }
             }
             Record::Permission(record) => {
@@ -289,7 +289,7 @@ impl Edit<'_> {
     }
 
     fn number(&self, entity: EntityKind, id: uuid::Uuid) -> Result<u32> {
-        self.session.number(self.state, entity, id).map_err(|_| Violation::Exhausted)
+        self.session.number(self.state, entity, id).map_err(|_| Violation::TooManyEntities)
     }
 
     /// Removes a user from the lists that are sorted by its key, before the key changes. `None` if it was missing from
@@ -350,16 +350,16 @@ fn lift_entity<R: Row>(
     stays: bool,
     whole: &Record,
 ) -> Result<(u32, Option<u32>)> {
-    let misfit = || Violation::Misfit { key: whole.key() };
-    let number = found.ok_or_else(misfit)?;
-    let row = table.row(number).filter(|row| row.record() == record).ok_or_else(misfit)?;
+    let mismatch = || Violation::Mismatch { key: whole.key() };
+    let number = found.ok_or_else(mismatch)?;
+    let row = table.row(number).filter(|row| row.record() == record).ok_or_else(mismatch)?;
     if row.origin() != Origin::Tenant || !(stays || row.is_bare()) {
-        return Err(misfit());
+        return Err(mismatch());
     }
     let shadowed = row.is_shadowed();
     // `None` if two changes of one commit lift the same entity.
     let lifted = if stays { table.lift(number) } else { table.remove(number) };
-    lifted.ok_or_else(misfit)?;
+    lifted.ok_or_else(mismatch)?;
     if !shadowed {
         return Ok((number, None));
     }
@@ -376,7 +376,7 @@ fn lift_entity<R: Row>(
 fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new: bool) -> Result<Option<u32>> {
     let name = R::name_of(record);
     let mut row = match table.row(number) {
-        Some(_) if new => return Err(Violation::Taken { entity: R::ENTITY, name: R::id_of(record).to_string() }),
+        Some(_) if new => return Err(Violation::Duplicate { entity: R::ENTITY, name: R::id_of(record).to_string() }),
         Some(row) => {
             let mut row = row.clone();
             record.clone_into(row.record_mut());
@@ -384,7 +384,7 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
         }
         None => R::own(record.clone()),
     };
-    let taken = || Violation::Taken { entity: R::ENTITY, name: name.to_owned() };
+    let taken = || Violation::Duplicate { entity: R::ENTITY, name: name.to_owned() };
     let mut shadowing = None;
     if let Some(other) = table.by_name(name) {
         match table.row(other).map(|other| (other.origin(), other.is_in_conflict())) {
@@ -410,7 +410,7 @@ fn put_entity<R: Row>(table: &mut Table<R>, number: u32, record: &R::Record, new
 const SHADOWED: &str = "the name of a shadowed entity leads to an entry of the catalog";
 
 pub(super) fn external_taken(entity: EntityKind, manager: &str, id: &str) -> Violation {
-    Violation::ExternalTaken { entity, manager: manager.to_owned(), id: id.to_owned() }
+    Violation::DuplicateExternalId { entity, manager: manager.to_owned(), id: id.to_owned() }
 }
 
 /// Checks that an external id has a manager (I12).

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::dyn_fixture::{Connection, DynFixture};
-use super::{CaseReport, Clause, Finding, Fixture, FixtureError, LinkState};
+use super::{CaseOutcome, CaseReport, Clause, Fixture, FixtureError, LinkState};
 use crate::store::StoreError;
 
 /// A case of the suite.
@@ -64,8 +64,8 @@ pub(super) async fn run_on<'a, F: Fixture>(
     body: impl FnOnce(&'a F, F::Store) -> CaseFuture<'a> + Send,
 ) -> CaseReport {
     Fixture::case_started(fixture, name);
-    let finding = finding_of(async { body(fixture, Fixture::fresh(fixture).await?).await }).await;
-    CaseReport { clause, name, finding }
+    let outcome = outcome_of(async { body(fixture, Fixture::fresh(fixture).await?).await }).await;
+    CaseReport { clause, name, outcome }
 }
 
 /// Why a case did not pass.
@@ -185,21 +185,21 @@ impl CaseContext<'_> {
 impl Case {
     pub(super) async fn run(self, fixture: &dyn DynFixture) -> CaseReport {
         fixture.case_started(self.name);
-        let finding = finding_of(async {
+        let outcome = outcome_of(async {
             let context = CaseContext { fixture, store: Arc::from(fixture.fresh().await?) };
             (self.body)(&context).await
         });
-        CaseReport { clause: self.clause, name: self.name, finding: finding.await }
+        CaseReport { clause: self.clause, name: self.name, outcome: outcome.await }
     }
 }
 
-/// Runs a case, and returns its finding.
-pub(super) async fn finding_of(case: impl Future<Output = CaseResult> + Send) -> Finding {
+/// Runs a case, and returns its outcome.
+pub(super) async fn outcome_of(case: impl Future<Output = CaseResult> + Send) -> CaseOutcome {
     match catch_panic(case).await {
-        Ok(Ok(())) => Finding::Passed,
-        Ok(Err(CaseError::NotExercised(why))) => Finding::NotExercised(why),
-        Ok(Err(CaseError::Failed(why))) => Finding::Failed(why),
-        Err(panic) => Finding::Failed(format!("panicked: {}", panic_message(&*panic))),
+        Ok(Ok(())) => CaseOutcome::Passed,
+        Ok(Err(CaseError::NotExercised(why))) => CaseOutcome::NotExercised(why),
+        Ok(Err(CaseError::Failed(why))) => CaseOutcome::Failed(why),
+        Err(panic) => CaseOutcome::Failed(format!("panicked: {}", panic_message(&*panic))),
     }
 }
 

@@ -90,14 +90,14 @@ impl Clause {
 /// The result of one case.
 ///
 /// ```
-/// use rolecall::store::conformance::Finding;
+/// use rolecall::store::conformance::CaseOutcome;
 ///
-/// let is_failure = |finding: &Finding| matches!(finding, Finding::Failed(_));
-/// assert!(!is_failure(&Finding::Passed));
+/// let is_failure = |outcome: &CaseOutcome| matches!(outcome, CaseOutcome::Failed(_));
+/// assert!(!is_failure(&CaseOutcome::Passed));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub enum CaseOutcome {
     /// The store behaved as the clause demands.
     Passed,
     /// The store behaved differently. The text describes how.
@@ -109,12 +109,12 @@ pub enum Finding {
 /// One case and its result.
 ///
 /// ```no_run
-/// use rolecall::store::conformance::{CaseReport, Finding};
+/// use rolecall::store::conformance::{CaseReport, CaseOutcome};
 ///
 /// fn why(case: &CaseReport) -> Option<&str> {
-///     match &case.finding {
-///         Finding::Failed(why) | Finding::NotExercised(why) => Some(why),
-///         Finding::Passed => None,
+///     match &case.outcome {
+///         CaseOutcome::Failed(why) | CaseOutcome::NotExercised(why) => Some(why),
+///         CaseOutcome::Passed => None,
 ///     }
 /// }
 /// # let _ = why;
@@ -127,7 +127,7 @@ pub struct CaseReport {
     /// The name of the case: unique, and the same in every release.
     pub name: &'static str,
     /// The result.
-    pub finding: Finding,
+    pub outcome: CaseOutcome,
 }
 
 /// The results of all cases, in the order of the clauses.
@@ -138,7 +138,7 @@ pub struct CaseReport {
 /// ```no_run
 /// # fn example(report: rolecall::store::conformance::Report) {
 /// for case in report.failed() {
-///     println!("{} {}: {:?}", case.clause, case.name, case.finding);
+///     println!("{} {}: {:?}", case.clause, case.name, case.outcome);
 /// }
 /// assert!(report.passed(), "{report}");
 /// # }
@@ -198,7 +198,7 @@ impl Report {
     /// # }
     /// ```
     pub fn failed(&self) -> impl Iterator<Item = &CaseReport> {
-        self.cases.iter().filter(|case| matches!(case.finding, Finding::Failed(_)))
+        self.cases.iter().filter(|case| matches!(case.outcome, CaseOutcome::Failed(_)))
     }
 
     /// The cases that could not run.
@@ -211,7 +211,7 @@ impl Report {
     /// # }
     /// ```
     pub fn not_exercised(&self) -> impl Iterator<Item = &CaseReport> {
-        self.cases.iter().filter(|case| matches!(case.finding, Finding::NotExercised(_)))
+        self.cases.iter().filter(|case| matches!(case.outcome, CaseOutcome::NotExercised(_)))
     }
 }
 
@@ -223,10 +223,10 @@ impl fmt::Display for Clause {
 
 impl fmt::Display for CaseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, why) = match &self.finding {
-            Finding::Passed => ("passed", ""),
-            Finding::Failed(why) => ("FAILED", why.as_str()),
-            Finding::NotExercised(why) => ("not exercised", why.as_str()),
+        let (word, why) = match &self.outcome {
+            CaseOutcome::Passed => ("passed", ""),
+            CaseOutcome::Failed(why) => ("FAILED", why.as_str()),
+            CaseOutcome::NotExercised(why) => ("not exercised", why.as_str()),
         };
         let colon = if why.is_empty() { "" } else { ": " };
         write!(f, "{:<4}{word:<14}{}{colon}{why}", self.clause.to_string(), self.name)
@@ -241,7 +241,7 @@ impl fmt::Display for Report {
         // For each text of a failure: the first case that has it, and how many have it.
         let mut texts: Vec<(&str, &CaseReport, usize)> = Vec::new();
         for case in &self.cases {
-            let Finding::Failed(why) = &case.finding else {
+            let CaseOutcome::Failed(why) = &case.outcome else {
                 writeln!(f, "{case}")?;
                 continue;
             };
@@ -266,8 +266,9 @@ mod tests {
 
     #[test]
     fn failures_with_one_text_are_grouped() {
-        let failed = |clause, name, why: &str| CaseReport { clause, name, finding: Finding::Failed(why.to_owned()) };
-        let passed = CaseReport { clause: Clause::S5, name: "it_works", finding: Finding::Passed };
+        let failed =
+            |clause, name, why: &str| CaseReport { clause, name, outcome: CaseOutcome::Failed(why.to_owned()) };
+        let passed = CaseReport { clause: Clause::S5, name: "it_works", outcome: CaseOutcome::Passed };
         let mut report = Report { cases: vec![failed(Clause::S1, "one", "x"), failed(Clause::S3, "two", "the cause")] };
         report.cases.extend([
             passed,

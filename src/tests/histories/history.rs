@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::answers::{Narrowed, lists_agree, narrowed_agrees, reasons_agree};
 use super::calls::{Call, GROUPS, INSTANTS, PERMISSIONS, USERS, at, catalog, conflicting_catalog, make, next_catalog};
 use super::plans::{
-    access_changes_agree, changes_are_described, misfits_are_refused, newly_failed, nothing_managed_changes,
+    access_changes_agree, changes_are_described, mismatches_are_refused, newly_failed, nothing_managed_changes,
     past_is_rebuilt,
 };
 use crate::model::records::{
@@ -223,7 +223,7 @@ impl History {
         lists_agree(next);
         access_changes_agree(&plan);
         changes_are_described(&plan);
-        misfits_are_refused(&plan, &self.records);
+        mismatches_are_refused(&plan, &self.records);
         assert!(
             next.state.records().map(|record| record.key()).collect::<BTreeSet<_>>().iter().eq(self.records.keys())
         );

@@ -29,7 +29,7 @@ pub(super) fn past_is_rebuilt(plan: &Plan, before: &CompiledTenant) {
 
 /// Rejects every change that does not fit the state. It must not add a record that exists, remove or change one that is
 /// absent or different (I4), or leave an edge dangling (I1).
-pub(super) fn misfits_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
+pub(super) fn mismatches_are_refused(plan: &Plan, records: &BTreeMap<RecordKey, Record>) {
     let Position { revision, commit, .. } = plan.next.position;
     let follows = Envelope { previous: Some(commit), ..plan.envelope.clone() };
     let another = Envelope { previous: Some(CommitId::random()), ..plan.envelope.clone() };

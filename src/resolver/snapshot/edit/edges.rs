@@ -36,7 +36,7 @@ impl Edit<'_> {
             | Record::Separation(_)
             | Record::Assertion(_) => return Err(Violation::UnknownKind),
         };
-        if done { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
+        if done { Ok(()) } else { Err(Violation::Mismatch { key: record.key() }) }
     }
 
     pub(super) fn remove_edge(&mut self, record: &Record) -> Result {
@@ -54,7 +54,7 @@ impl Edit<'_> {
             | Record::Separation(_)
             | Record::Assertion(_) => return Err(Violation::UnknownKind),
         };
-        if done.is_some() { Ok(()) } else { Err(Violation::Misfit { key: record.key() }) }
+        if done.is_some() { Ok(()) } else { Err(Violation::Mismatch { key: record.key() }) }
     }
 
     /// The number of a role of the tenant. Only those may grant and include (I6).
@@ -315,7 +315,7 @@ impl Edit<'_> {
         }
         let mut users = Bits::new();
         for change in changes.iter().take(leaving) {
-            let user = self.leave(group, change).ok_or_else(|| Violation::Misfit { key: change.key() })?;
+            let user = self.leave(group, change).ok_or_else(|| Violation::Mismatch { key: change.key() })?;
             users.insert(user);
         }
         if let Some(row) = must(self.state.groups.row_mut(group), NEAR_END) {

@@ -231,6 +231,7 @@ mod tests {
         assert_eq!(among((0, 9), (0, 2), 8), Width::HalfLine);
         assert_eq!(among((0, 3), (0, 2), 7), Width::Line);
         assert_eq!(among((1, 1), (0, 2), 1), Width::Line);
+        assert_eq!(among((2, 0), (0, 2), 1), Width::Line, "one column less, however many windows");
         assert_eq!(among((0, 9), (0, 4), 8), Width::Line);
         assert_eq!(among((0, 5), (0, 4), 7), Width::TwoLines);
         assert_eq!(among((3, 1), (0, 4), 1), Width::TwoLines);

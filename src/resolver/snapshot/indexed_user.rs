@@ -181,6 +181,7 @@ mod tests {
     #[test]
     fn an_indexed_user_has_six_columns_and_says_whether_they_are_complete() {
         assert_eq!(indexed::<6>(9, &held(0, 6)).columns(), Some(&[1, 2, 3, 4, 5, 6][..]));
+        assert_eq!(indexed::<6>(9, &held(0, 6)).always(), Some((&[1, 2, 3, 4, 5, 6], true)));
         for (unusual, always) in [
             (UserSummary::Absent, [0; 6]),
             (UserSummary::Suspended, [0; 6]),

@@ -77,7 +77,9 @@ fn a_new_permission_is_in_the_columns_of_sources_that_give_everything() {
         let all = CachedRow { always: Given::All, ever: Ever::Same, extra: 0 };
         let mut grantable = cached_row(&[3, 70], false);
         let [one, other, neither] = [Source::Group(1), Source::Role(if few { 2 } else { 1_999 }), Source::Group(0)];
-        for source in [one, other] {
+        // The columns of one tile have two words, and each has a source that gives everything.
+        let beside = if few { vec![] } else { vec![Source::Group(40)] };
+        for source in [one, other].into_iter().chain(beside) {
             columns.replace(source, None, &all, row(&grantable));
         }
         columns.replace(neither, None, &cached_row(&[3], false), row(&grantable));
@@ -138,17 +140,21 @@ proptest! {
     #[test]
     fn a_list_of_columns_is_answered_as_each_of_them(
         sources in prop::sample::select(&[3_u32, 40, 400][..]),
-        rows in vec((0..400u32, btree_set(0..200u32, 0..40)), 1..60),
+        rows in vec((0..400u32, btree_set(0..200u32, 0..40), any::<bool>()), 1..60),
         asked in vec(0..400u32, 1..55),
         padding in 0..9usize,
     ) {
         let mut columns = with_sources(0..sources);
         let mut before: HashMap<Source, CachedRow> = HashMap::new();
-        for (number, numbers) in rows {
+        for (number, numbers, open) in rows {
             let source = Source::Group(number % sources);
-            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), false);
+            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), open);
             columns.replace(source, before.get(&source), &after, &Row::EMPTY);
             before.insert(source, after);
+        }
+        for (source, cached) in &before {
+            let column = columns.column(*source).unwrap();
+            prop_assert!((0..256).all(|p| columns.has(column, p) == row(cached).contains(p)));
         }
         let column = |number: &u32| u16::try_from(columns.column(Source::Group(number % sources)).unwrap()).unwrap();
         let asked: Vec<u16> = asked.iter().map(column).collect();
@@ -158,6 +164,9 @@ proptest! {
             let expected = (0..).zip(&asked).fold(0, |all, (at, column)| all | u64::from(has(column)) << at);
             prop_assert_eq!(columns.given(&asked, permission), expected);
             prop_assert_eq!(columns.any_of(&padded, permission), expected != 0);
+            prop_assert_eq!(columns.count_with(permission), columns.sources_with(permission).count());
         }
+        let is_open = |column: &u16| columns.is_open(u32::from(*column));
+        prop_assert_eq!(columns.any_open(&padded), asked.iter().any(is_open));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
     }
 }
 
-/// The same for a user that was found. Uses the user's index entry if that is complete.
+/// The same for a user that was found. Uses the user's index entry as far as it decides.
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.0 {

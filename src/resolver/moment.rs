@@ -269,18 +269,18 @@ impl<'a> Moment<'a> {
         if !self.answers() {
             return false;
         }
-        match (user.usually_found(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
+        match (user.found_usual(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
             (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
-            (None, Some(permission)) => self.check_widely_found(&user, permission),
+            (None, Some(permission)) => self.check_wide(&user, permission),
             (_, None) => false,
         }
     }
 
     /// Separate, so that the code of a usual check stays short enough to be inlined.
     #[inline(never)]
-    fn check_widely_found(&self, user: &impl AsUser, permission: u32) -> bool {
+    fn check_wide(&self, user: &impl AsUser, permission: u32) -> bool {
         let snapshot = self.compiled();
-        let user = user.widely_found(snapshot.scope());
+        let user = user.found_wide(snapshot.scope());
         user.is_some_and(|user| allows_found(&snapshot.state, user, permission, &self.when))
     }
 

@@ -154,23 +154,7 @@ impl Inner {
                 None => f.write_str("blocked by a commit that is in doubt or staged"),
             },
             ErrorKind::Managed => self.managed(f),
-            ErrorKind::Escalation => {
-                let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                let has = |kind| self.missing_rights.iter().any(|right| right.kind == kind);
-                let is_right = |right: &MissingRight| {
-                    !matches!(right.kind, RightKind::LooserSeparation | RightKind::LooserAssertion)
-                };
-                let has_rights = self.missing_rights.is_empty() || self.missing_rights.iter().any(is_right);
-                let parts = [
-                    (has_rights, "give rights that they do not hold"),
-                    (has(RightKind::LooserSeparation), "loosen a separation of duties"),
-                    (has(RightKind::LooserAssertion), "loosen a binding assertion"),
-                ];
-                let parts = parts.into_iter().filter(|(is_part, _)| *is_part).map(|(_, text)| text);
-                let refused = parts.collect::<Vec<_>>().join(", or ");
-                let problem = format!("{}{reason} cannot {refused}", self.subject());
-                self.list(f, &problem, &self.missing_rights)
-            }
+            ErrorKind::Escalation => self.escalation(f),
             ErrorKind::SeparationOfDuties => match &self.separation {
                 Some(violation) if violation.in_session => violation.fmt(f),
                 Some(violation) => write!(f, "refused: after this change, {violation}"),
@@ -187,6 +171,23 @@ impl Inner {
             }
             other => f.write_str(sentence(other)),
         }
+    }
+
+    fn escalation(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let reason = self.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let has = |kind| self.missing_rights.iter().any(|right| right.kind == kind);
+        let is_right =
+            |right: &MissingRight| !matches!(right.kind, RightKind::LooserSeparation | RightKind::LooserAssertion);
+        let has_rights = self.missing_rights.is_empty() || self.missing_rights.iter().any(is_right);
+        let parts = [
+            (has_rights, "give rights that they do not hold"),
+            (has(RightKind::LooserSeparation), "loosen a separation of duties"),
+            (has(RightKind::LooserAssertion), "loosen a binding assertion"),
+        ];
+        let parts = parts.into_iter().filter(|(is_part, _)| *is_part).map(|(_, text)| text);
+        let refused = parts.collect::<Vec<_>>().join(", or ");
+        let problem = format!("{}{reason} cannot {refused}", self.subject());
+        self.list(f, &problem, &self.missing_rights)
     }
 
     fn invalid(&self, f: &mut Formatter<'_>) -> fmt::Result {

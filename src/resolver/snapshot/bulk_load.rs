@@ -32,7 +32,7 @@ pub(crate) struct BulkLoad {
     names: Building,
     external: Building,
     /// By number.
-    places: Vec<Place>,
+    places: Vec<LoadedUser>,
     memberships: Vec<Out>,
     assignments: Vec<Out>,
     /// The user of the last edge. Most stores return the edges of a user one after the other.
@@ -40,7 +40,7 @@ pub(crate) struct BulkLoad {
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum LoadedUser {
     Empty,
     Deleted(Uuid),
     Live(UserRecord),
@@ -81,7 +81,7 @@ impl BulkLoad {
         for (number, id) in earlier.users.numbers(earlier.number_of(EntityKind::User, Uuid::nil())) {
             if self.number_of(id).is_none() {
                 self.ids.insert(self.hashers.id(id), number);
-                self.set(number, Place::Deleted(id));
+                self.set(number, LoadedUser::Deleted(id));
             }
         }
     }
@@ -92,7 +92,7 @@ impl BulkLoad {
     }
 
     fn is(&self, number: u32, id: Uuid) -> bool {
-        self.places.get(number as usize).and_then(Place::id) == Some(id)
+        self.places.get(number as usize).and_then(LoadedUser::id) == Some(id)
     }
 
     /// The number of a user that has been loaded.
@@ -123,7 +123,7 @@ impl BulkLoad {
         if !has_number {
             self.ids.insert(self.hashers.id(record.id.as_uuid()), number);
         }
-        self.set(number, Place::Live(record));
+        self.set(number, LoadedUser::Live(record));
         Ok(())
     }
 
@@ -178,9 +178,9 @@ impl BulkLoad {
         for (number, place) in (0..).zip(places) {
             let id = place.id();
             let (slot, summary) = match place {
-                Place::Empty => (NumberedRow::default(), UserSummary::default()),
-                Place::Deleted(id) => (NumberedRow { id, row: None }, UserSummary::default()),
-                Place::Live(record) => {
+                LoadedUser::Empty => (NumberedRow::default(), UserSummary::default()),
+                LoadedUser::Deleted(id) => (NumberedRow { id, row: None }, UserSummary::default()),
+                LoadedUser::Live(record) => {
                     let edges = HeldEdges::from_sorted(memberships.edges_of(number), assignments.edges_of(number));
                     let row = UserRow { record, edges };
                     let summary = UserSummary::of(&row, &state.columns);
@@ -203,10 +203,10 @@ impl BulkLoad {
         self.places.get(number as usize)?.record()
     }
 
-    fn set(&mut self, number: u32, place: Place) {
+    fn set(&mut self, number: u32, place: LoadedUser) {
         let number = number as usize;
         if number >= self.places.len() {
-            self.places.resize(number + 1, Place::Empty);
+            self.places.resize(number + 1, LoadedUser::Empty);
         }
         if let Some(slot) = must(self.places.get_mut(number), "a user that is loaded has a place") {
             *slot = place;
@@ -214,7 +214,7 @@ impl BulkLoad {
     }
 }
 
-impl Place {
+impl LoadedUser {
     fn id(&self) -> Option<Uuid> {
         match self {
             Self::Live(record) => Some(record.id.as_uuid()),
@@ -232,8 +232,8 @@ impl Place {
 }
 
 /// The duplicate edges (I4).
-fn duplicates(state: &State, places: &[Place], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
-    let user = |n: u32| places.get(n as usize).and_then(Place::record).map(|record| record.id);
+fn duplicates(state: &State, places: &[LoadedUser], memberships: &ByUser, assignments: &ByUser) -> Vec<Violation> {
+    let user = |n: u32| places.get(n as usize).and_then(LoadedUser::record).map(|record| record.id);
     let assigned = assignments.duplicates().filter_map(|edge| {
         let role = must(state.roles.row(edge.to), NEAR_END)?.record.id;
         Some(RecordKey::Assignment(role, Holder::User(must(user(edge.user), NEAR_END)?)))
@@ -247,8 +247,8 @@ fn duplicates(state: &State, places: &[Place], memberships: &ByUser, assignments
 
 /// The numbers of the loaded users, in bytewise order of their keys. The first bytes of each key are stored beside the
 /// number and decide nearly every comparison, without following a pointer.
-fn by_key(places: &[Place]) -> Vec<u32> {
-    let key = |n: u32| places.get(n as usize).and_then(Place::record).map_or("", |record| record.key.as_str());
+fn by_key(places: &[LoadedUser]) -> Vec<u32> {
+    let key = |n: u32| places.get(n as usize).and_then(LoadedUser::record).map_or("", |record| record.key.as_str());
     let numbers = (0..).zip(places).filter(|(_, place)| place.record().is_some()).map(|(n, _)| n);
     let mut all: Vec<(u128, u32)> = numbers.map(|n| (beginning(key(n)), n)).collect();
     all.sort_unstable_by(|(a, m), (b, n)| a.cmp(b).then_with(|| key(*m).cmp(key(*n))));

@@ -15,7 +15,7 @@ pub(crate) struct ColumnPlaces {
     /// The column of each group, by number. 0 means none.
     groups: PersistentVec<u32>,
     roles: PersistentVec<u32>,
-    places: PersistentVec<Place>,
+    places: PersistentVec<ColumnUse>,
     /// The first column of the list of free ones. 0 ends the list.
     free: u32,
     /// The columns so far, column 0 included.
@@ -23,13 +23,13 @@ pub(crate) struct ColumnPlaces {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum ColumnUse {
     Used(Source),
     /// The next free column.
     Free(u32),
 }
 
-impl Default for Place {
+impl Default for ColumnUse {
     fn default() -> Self {
         Self::Free(0)
     }
@@ -56,8 +56,8 @@ impl ColumnPlaces {
     /// The source of a column. Column 0 has none.
     pub(crate) fn source(&self, column: u32) -> Option<Source> {
         match self.places.get(column)? {
-            Place::Used(source) => Some(*source),
-            Place::Free(_) => None,
+            ColumnUse::Used(source) => Some(*source),
+            ColumnUse::Free(_) => None,
         }
     }
 
@@ -74,21 +74,21 @@ impl ColumnPlaces {
             }
             free => {
                 let next = match self.places.get(free) {
-                    Some(Place::Free(next)) => Some(*next),
+                    Some(ColumnUse::Free(next)) => Some(*next),
                     _ => None,
                 };
                 self.free = must(next, "a free column leads to the next one").unwrap_or(0);
                 free
             }
         };
-        self.places.set(column, Place::Used(source));
+        self.places.set(column, ColumnUse::Used(source));
         self.set(source, column);
     }
 
     /// Takes the column of a source away. Its words must be zero.
     pub(crate) fn release(&mut self, source: Source) {
         let Some(column) = must(self.column(source), PLACED) else { return };
-        self.places.set(column, Place::Free(self.free));
+        self.places.set(column, ColumnUse::Free(self.free));
         self.free = column;
         self.set(source, 0);
     }

@@ -12,8 +12,8 @@
 //! check reads one tile in most tenants, and in it at most one cache line for each 512 columns, however many groups the user
 //! is in. A change copies one tile and not the whole width.
 //! With a word for each column in blocks of 128, a user in forty groups read forty lines instead of five at 2,500 sources.
-//! With tiles of 512 columns and 16 permissions, the place of each column took twice as many instructions, and a
-//! permission for many groups copied eight times as many tiles.
+//! With tiles of 512 columns and 16 permissions, a check looked up the tile of each column, and a permission for many groups
+//! copied eight times as many tiles.
 
 use std::sync::Arc;
 

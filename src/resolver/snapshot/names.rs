@@ -126,19 +126,19 @@ pub(crate) mod sealed {
         /// permissions.
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-            self.usually_found(scope).or_else(|| self.widely_found(scope))
+            self.found_usual(scope).or_else(|| self.found_wide(scope))
         }
 
         /// The part of [`User::found`] that suffices unless index entries are wide. It is short enough to be inlined in
         /// every check.
         #[inline]
-        fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
             self.user(scope).map(Found::by_number)
         }
 
         /// The other part.
         #[inline]
-        fn widely_found<'a>(&self, _: Scope<'a>) -> Option<Found<'a>> {
+        fn found_wide<'a>(&self, _: Scope<'a>) -> Option<Found<'a>> {
             None
         }
 
@@ -388,7 +388,7 @@ impl sealed::User for UserHandle {
     }
 
     #[inline]
-    fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
         scope.0.number_of(*self).map(Found::by_number)
     }
 

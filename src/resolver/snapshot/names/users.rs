@@ -66,13 +66,13 @@ macro_rules! user_by_id {
             }
 
             #[inline]
-            fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
                 let $self_ = self;
                 scope.0.state.usual_indexed_user($id).map(Indexed::HalfLine).map(Found::by_entry)
             }
 
             #[inline]
-            fn widely_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            fn found_wide<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
                 let $self_ = self;
                 scope.0.state.wide_indexed_user($id).map(Found::by_entry)
             }
@@ -107,13 +107,13 @@ impl<T: sealed::User + ?Sized> sealed::User for &T {
     }
 
     #[inline]
-    fn usually_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        (**self).usually_found(scope)
+    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        (**self).found_usual(scope)
     }
 
     #[inline]
-    fn widely_found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        (**self).widely_found(scope)
+    fn found_wide<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+        (**self).found_wide(scope)
     }
 
     #[inline]

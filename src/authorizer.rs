@@ -27,7 +27,7 @@
 
 #[cfg(test)]
 #[cfg(loom)]
-mod model;
+mod loom_model;
 mod builder;
 #[cfg(feature = "json")]
 mod import;

@@ -41,7 +41,7 @@ pub use self::assertions::AssertionEdit;
 #[cfg(feature = "json")]
 pub(crate) use self::assertions::as_stored;
 pub use self::compare::AccessDifference;
-pub use self::described::{ChangeKind, DescribedChange, ListChange, NamedEntity};
+pub use self::described::{ChangeKind, DescribedChange, DescribedListChange, NamedEntity};
 pub(crate) use self::draft::{CommitContext, Draft};
 pub use self::groups::GroupEdit;
 pub(crate) use self::guard::Guard;
@@ -300,7 +300,7 @@ impl Plan {
         let (old, new) = (&self.base.state, &self.next.state);
         let is_changed = move |source: &Source| match (old.cached_row(*source), new.cached_row(*source)) {
             (Some(a), Some(b)) => {
-                a.is_open() || b.is_open() || a.always.row(&old.grantable) != b.always.row(&new.grantable)
+                a.is_incomplete() || b.is_incomplete() || a.always.row(&old.grantable) != b.always.row(&new.grantable)
             }
             (before, after) => before.is_some() || after.is_some(),
         };
@@ -317,7 +317,7 @@ impl Plan {
                 Source::Group(number) => state.groups.row(number).map(|row| &row.members),
                 Source::Role(number) => state.roles.row(number).map(|row| &row.users),
             };
-            users.into_iter().flat_map(|users| users.iter().map(|back| back.from()))
+            users.into_iter().flat_map(|users| users.iter().map(|reverse| reverse.from()))
         })
     }
 

@@ -47,7 +47,7 @@ use crate::{Moment, Snapshot};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
-pub struct Place {
+pub struct EntityRef {
     /// The kind of entity.
     pub entity: EntityKind,
     /// Its id.
@@ -56,7 +56,7 @@ pub struct Place {
     pub name: String,
 }
 
-impl Place {
+impl EntityRef {
     fn of<R: Row>(row: &R) -> Self {
         Self { entity: R::ENTITY, id: row.id(), name: row.name().to_owned() }
     }
@@ -67,7 +67,7 @@ impl Place {
 }
 
 /// The kind, and the name in back quotes.
-impl fmt::Display for Place {
+impl fmt::Display for EntityRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.entity, Quoted(&self.name))
     }

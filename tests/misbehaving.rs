@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use pollster::block_on;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
-    Change, CommitId, GroupId, Membership, Parent, Record, Revision, RoleId, RoleRecord, Slug, UserId, UserKey,
+    Change, CommitId, GroupId, Membership, ParentLink, Record, Revision, RoleId, RoleRecord, Slug, UserId, UserKey,
     UserRecord, Window,
 };
 use rolecall::store::conformance::{Call, Fault, FaultyStore};
@@ -349,7 +349,7 @@ fn parent(group: u128, parent: u128) -> Record {
 
 fn parent_during(group: u128, parent: u128, window: Window) -> Record {
     let id = |n| GroupId::from_uuid(uuid::Uuid::from_u128(n));
-    Record::Parent(Parent { group: id(group), parent: id(parent), window })
+    Record::Parent(ParentLink { group: id(group), parent: id(parent), window })
 }
 
 fn group(n: u128) -> Record {

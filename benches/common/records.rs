@@ -4,7 +4,7 @@ use rolecall::Timestamp;
 use rolecall::Window;
 use rolecall::catalog::Catalog;
 use rolecall::records::{
-    Assignment, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Parent,
+    Assignment, Description, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, ParentLink,
     Pattern, PermissionId, PermissionRecord, PermissionRef, Record, RoleId, RoleRecord, RoleRef, Slug, Status, UserId,
     UserKey, UserRecord,
 };
@@ -52,7 +52,7 @@ pub(crate) fn of(organisation: &Organisation, owner: Owner) -> Vec<Record> {
     }
     for (number, group) in (0..).zip(&organisation.groups) {
         let parent =
-            |to| Record::Parent(Parent { group: group_id(number), parent: group_id(to), window: Window::ALWAYS });
+            |to| Record::Parent(ParentLink { group: group_id(number), parent: group_id(to), window: Window::ALWAYS });
         records.extend(group.parent.map(parent));
     }
     let assignment = |role, holder| {

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use rolecall::records::{
-    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, PermissionRef, Record, RoleRef, UserId,
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, Pattern, PermissionRef, Record, RoleRef,
+    UserId,
 };
 use rolecall::{Timestamp, Window};
 use uuid::{Builder, Uuid};
@@ -283,7 +284,7 @@ impl Varied {
             records.extend(role.includes.map(inclusion).map(Record::Inclusion));
         }
         for (number, group) in (0..).zip(&self.groups) {
-            let link = |(to, window)| Parent { group: group_id(number), parent: group_id(to), window };
+            let link = |(to, window)| ParentLink { group: group_id(number), parent: group_id(to), window };
             records.extend(group.parent.map(link).map(Record::Parent));
         }
         let assignment =

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 #[cfg(loom)]
-mod model;
+mod loom_model;
 
 use std::fmt;
 use std::sync::Arc;

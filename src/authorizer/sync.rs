@@ -1,7 +1,7 @@
 //! The synchronization primitives of `current_snapshot.rs` and `write_queue.rs`. Tests that are built with `--cfg loom`
 //! use replacements, so that a model checker can try every interleaving of the threads.
 //!
-//! The models are `current_snapshot/model.rs`, `write_queue/model.rs`, and for both together `model.rs`.
+//! The models are `current_snapshot/loom_model.rs`, `write_queue/loom_model.rs`, and for both together `loom_model.rs`.
 
 #[cfg(not(all(test, loom)))]
 pub(super) use arc_swap::ArcSwap;

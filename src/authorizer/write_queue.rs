@@ -8,7 +8,7 @@
 
 #[cfg(test)]
 #[cfg(loom)]
-mod model;
+mod loom_model;
 
 use std::collections::VecDeque;
 use std::future::Future;

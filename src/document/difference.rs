@@ -4,11 +4,11 @@
 //! costs one comparison of each record, and no copies. Records of the tenant that the document lacks are found by
 //! counting. If as many edges of an entity were marked as leave it, none of them is missing.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use crate::model::internal_fault::must;
 use crate::model::records::{
-    Assignment, Change, Grant, Granted, GroupId, Holder, Inclusion, Membership, Parent, Record, RoleId, UserId,
+    Assignment, Change, Grant, Granted, GroupId, Holder, Inclusion, Membership, ParentLink, Record, RoleId, UserId,
     UserRecord, Window,
 };
 use crate::resolver::bits::Bits;
@@ -48,20 +48,20 @@ pub(super) struct Difference<'a> {
     round: u32,
 }
 
-/// The entities of one kind that the document has, and how many edges that leave each of them were not met yet.
+/// The entities of one kind that the document has, and how many edges that leave each of them were not seen yet.
 #[derive(Default)]
 struct Marked {
-    met: Bits,
+    seen: Bits,
     left: Vec<u32>,
 }
 
 impl Marked {
     fn new(numbers: u32) -> Self {
-        Self { met: Bits::new(), left: vec![0; numbers as usize] }
+        Self { seen: Bits::new(), left: vec![0; numbers as usize] }
     }
 
-    fn meet(&mut self, number: u32, edges: usize) {
-        self.met.insert(number);
+    fn mark_seen(&mut self, number: u32, edges: usize) {
+        self.seen.insert(number);
         let count = self.left.get_mut(number as usize).zip(u32::try_from(edges).ok());
         if let Some((left, edges)) = must(count, COUNTED) {
             *left = edges;
@@ -103,7 +103,7 @@ impl<'a> Difference<'a> {
 
     /// Compares a record of the document. Entities come before the edges that leave them.
     pub(super) fn push(&mut self, record: Record) {
-        let before = self.meet(&record);
+        let before = self.mark_seen(&record);
         if before.as_ref() != Some(&record) {
             self.changes.extend(must(Change::new(before, Some(record)), SAME_KEY));
         }
@@ -117,7 +117,7 @@ impl<'a> Difference<'a> {
         };
         let is_same = same(&row.record);
         if is_same {
-            self.users.meet(number, row.edges.len());
+            self.users.mark_seen(number, row.edges.len());
         }
         is_same
     }
@@ -126,8 +126,8 @@ impl<'a> Difference<'a> {
     pub(super) fn begin_members(&mut self, group: Option<u32>) {
         self.round += 1;
         let row = group.and_then(|group| self.state.groups.row(group));
-        for back in row.into_iter().flat_map(|row| row.members.iter()).filter(|back| !back.is_windowed()) {
-            if let Some(member) = must(self.members.get_mut(back.from() as usize), COUNTED) {
+        for reverse in row.into_iter().flat_map(|row| row.members.iter()).filter(|reverse| !reverse.is_windowed()) {
+            if let Some(member) = must(self.members.get_mut(reverse.from() as usize), COUNTED) {
                 *member = self.round;
             }
         }
@@ -146,41 +146,41 @@ impl<'a> Difference<'a> {
 
     /// Returns all changes, ordered by key.
     pub(super) fn finish(mut self) -> Vec<Change> {
-        let (state, mut gone) = (self.state, Vec::new());
-        gone.extend(unmet(&state.permissions, &self.permissions).map(|row| Record::Permission(row.record.clone())));
-        gone.extend(unmet(&state.separations, &self.separations).map(|row| Record::Separation(row.record.clone())));
-        gone.extend(unmet(&state.assertions, &self.assertions).map(|row| Record::Assertion(row.record.clone())));
-        for row in unmet(&state.roles, &self.roles.met) {
-            gone.push(Record::Role(row.record.clone()));
-            edges_of_role(state, row, |_, record| gone.push(record));
+        let (state, mut removed) = (self.state, Vec::new());
+        removed.extend(unseen(&state.permissions, &self.permissions).map(|row| Record::Permission(row.record.clone())));
+        removed.extend(unseen(&state.separations, &self.separations).map(|row| Record::Separation(row.record.clone())));
+        removed.extend(unseen(&state.assertions, &self.assertions).map(|row| Record::Assertion(row.record.clone())));
+        for row in unseen(&state.roles, &self.roles.seen) {
+            removed.push(Record::Role(row.record.clone()));
+            edges_of_role(state, row, |_, record| removed.push(record));
         }
-        for row in unmet(&state.groups, &self.groups.met) {
-            gone.push(Record::Group(row.record.clone()));
-            edges_of_group(state, row, |_, record| gone.push(record));
+        for row in unseen(&state.groups, &self.groups.seen) {
+            removed.push(Record::Group(row.record.clone()));
+            edges_of_group(state, row, |_, record| removed.push(record));
         }
-        for row in unmet(&state.users, &self.users.met) {
-            gone.push(Record::User(row.record.clone()));
-            edges_of_user(state, row, |_, record| gone.push(record));
+        for row in unseen(&state.users, &self.users.seen) {
+            removed.push(Record::User(row.record.clone()));
+            edges_of_user(state, row, |_, record| removed.push(record));
         }
-        self.removed_edges(&mut gone);
-        self.changes.extend(gone.into_iter().map(Change::removed));
+        self.removed_edges(&mut removed);
+        self.changes.extend(removed.into_iter().map(Change::removed));
         self.changes.sort_by_cached_key(Change::key);
         self.changes
     }
 
     /// Adds the edges that leave entities of the document and are not in it.
-    fn removed_edges(&self, gone: &mut Vec<Record>) {
+    fn removed_edges(&self, removed: &mut Vec<Record>) {
         let (state, roles) = (self.state, self.roles.incomplete().map(Node::Role));
         let groups = self.groups.incomplete().map(Node::Group);
         let incomplete: HashSet<Node> = roles.chain(groups).chain(self.users.incomplete().map(Node::User)).collect();
         if incomplete.is_empty() {
             return;
         }
-        let met: HashSet<Edge> = self.edges.iter().filter(|(from, _)| incomplete.contains(from)).copied().collect();
+        let seen: HashSet<Edge> = self.edges.iter().filter(|(from, _)| incomplete.contains(from)).copied().collect();
         for from in incomplete {
             let add = |to, record| {
-                if !met.contains(&(from, to)) {
-                    gone.push(record);
+                if !seen.contains(&(from, to)) {
+                    removed.push(record);
                 }
             };
             let found = match from {
@@ -194,7 +194,7 @@ impl<'a> Difference<'a> {
     }
 
     /// Marks the entity of a record, and returns the record that the tenant has of it.
-    fn meet(&mut self, record: &Record) -> Option<Record> {
+    fn mark_seen(&mut self, record: &Record) -> Option<Record> {
         fn own<R: Row>(table: &Table<R>, number: Option<u32>) -> Option<(u32, &R)> {
             let number = number?;
             // The number of an entity that was deleted has no row.
@@ -210,17 +210,17 @@ impl<'a> Difference<'a> {
             }
             Record::Role(record) => {
                 let (number, row) = own(&state.roles, state.roles.by_id(record.id.as_uuid()))?;
-                self.roles.meet(number, row.grants.len() + row.patterns.len() + row.includes.len());
+                self.roles.mark_seen(number, row.grants.len() + row.patterns.len() + row.includes.len());
                 Some(Record::Role(row.record.clone()))
             }
             Record::Group(record) => {
                 let (number, row) = own(&state.groups, state.groups.by_id(record.id.as_uuid()))?;
-                self.groups.meet(number, row.edges.len());
+                self.groups.mark_seen(number, row.edges.len());
                 Some(Record::Group(row.record.clone()))
             }
             Record::User(record) => {
                 let (number, row) = own(&state.users, state.user_by_id(record.id.as_uuid()))?;
-                self.users.meet(number, row.edges.len());
+                self.users.mark_seen(number, row.edges.len());
                 Some(Record::User(row.record.clone()))
             }
             Record::Separation(record) => {
@@ -279,7 +279,7 @@ impl<'a> Difference<'a> {
                 let (from, to) = (role(*id)?, role(included.id())?);
                 roles.row(from)?.includes.contains(|n| n.cmp(&to)).then_some(((Node::Role(from), Node::Role(to)), None))
             }
-            Record::Parent(Parent { group: id, parent, .. }) => {
+            Record::Parent(ParentLink { group: id, parent, .. }) => {
                 let (from, to) = (group(*id)?, group(*parent)?);
                 let window = groups.row(from)?.parents().get(to)?.window;
                 Some(((Node::Group(from), Node::Group(to)), Some(window)))
@@ -309,9 +309,9 @@ impl<'a> Difference<'a> {
 }
 
 /// Returns the tenant's own entities that the document has not.
-fn unmet<'t, R: Row>(table: &'t Table<R>, met: &'t Bits) -> impl Iterator<Item = &'t R> {
-    let is_unmet = |(number, row): &(u32, &R)| row.origin() == Origin::Tenant && !met.contains(*number);
-    table.numbered_rows().filter(is_unmet).map(|(_, row)| row)
+fn unseen<'t, R: Row>(table: &'t Table<R>, seen: &'t Bits) -> impl Iterator<Item = &'t R> {
+    let is_unseen = |(number, row): &(u32, &R)| row.origin() == Origin::Tenant && !seen.contains(*number);
+    table.numbered_rows().filter(is_unseen).map(|(_, row)| row)
 }
 
 fn pattern_at(place: usize) -> Node {
@@ -341,7 +341,7 @@ fn edges_of_group(state: &State, row: &GroupRow, mut each: impl FnMut(Node, Reco
     let group = row.id();
     for edge in row.parents().iter() {
         if let Some(parent) = must(state.groups.row(edge.to), NEAR_END).map(GroupRow::id) {
-            each(Node::Group(edge.to), Record::Parent(Parent { group, parent, window: edge.window }));
+            each(Node::Group(edge.to), Record::Parent(ParentLink { group, parent, window: edge.window }));
         }
     }
     edges_of_holder(state, row.roles(), Holder::Group(group), each);

@@ -1,7 +1,6 @@
 //! Exports a snapshot as a document: the tenant's own entities with their ids, and references to the catalog.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::Document;
@@ -200,7 +199,7 @@ impl ReferenceNames<'_> {
     fn members(&self, group: &GroupRow) -> Vec<Entry<Member>> {
         let number = self.state.groups.by_id(group.id().as_uuid());
         let Some(number) = must(number, LISTED) else { return Vec::new() };
-        let users = group.members.iter().filter_map(|back| must(self.state.users.row(back.from()), FAR_END));
+        let users = group.members.iter().filter_map(|reverse| must(self.state.users.row(reverse.from()), FAR_END));
         let members = users.filter_map(|user| {
             let edge = must(user.groups().get(number), FAR_END)?;
             let (from, until) = ends(edge.window);

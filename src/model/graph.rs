@@ -7,6 +7,7 @@
 //! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has its own closure: it is the oracle of
 //! the tests, so it shares no code with what it checks.
 
+use std::collections::VecDeque;
 use std::hash::Hash;
 use std::iter::Enumerate;
 use std::ops::ControlFlow;
@@ -28,6 +29,28 @@ pub(crate) fn follow<N: Copy, I: Iterator<Item = N>>(
     while let Some(node) = todo.pop() {
         todo.extend(next(node).filter(|to| visit(*to)));
     }
+}
+
+/// Returns these nodes and all nodes reachable from them. With each comes the node from which a shortest path leads to it:
+/// of several, the first one that was reached. The nodes where the search begins have none.
+///
+/// # Complexity
+/// O(nodes + edges) reached.
+pub(crate) fn breadth_first<N: Copy + Eq + Hash, I: IntoIterator<Item = N>>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+) -> HashMap<N, Option<N>> {
+    let mut todo: VecDeque<N> = from.into_iter().collect();
+    let mut found: HashMap<N, Option<N>> = todo.iter().map(|node| (*node, None)).collect();
+    while let Some(node) = todo.pop_front() {
+        for to in next(node) {
+            if let Entry::Vacant(vacant) = found.entry(to) {
+                vacant.insert(Some(node));
+                todo.push_back(to);
+            }
+        }
+    }
+    found
 }
 
 /// Returns these nodes and all nodes reachable from them, each before the targets of its edges.
@@ -272,6 +295,7 @@ mod tests {
         let last = 100_000_u32;
         let next = |n| [if n == last { 0 } else { n + 1 }].into_iter();
         let mut lengths = Vec::new();
+        assert_eq!(breadth_first([0], next).len(), 100_001);
         each_cycle(0..=last, next, |cycle| lengths.push((cycle.from, cycle.edge, cycle.around.count())));
         assert_eq!(lengths, [(last, 0, 100_002)]);
     }
@@ -325,6 +349,20 @@ mod tests {
                     prop_assert!(path.windows(2).all(|pair| edges.contains(&(pair[0], pair[1]))));
                 }
             }
+        }
+
+        #[test]
+        fn breadth_first_finds_a_shortest_path_to_each_node(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
+            let found = breadth_first([0], |n| after(&edges, n));
+            prop_assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), reached(&edges));
+            // The nodes that few rounds reach are those that few steps back lead from.
+            let steps = |node| std::iter::successors(Some(node), |n| found[n]).count() - 1;
+            let mut within = BTreeSet::from([0]);
+            for round in 0..8 {
+                prop_assert_eq!(&found.keys().copied().filter(|n| steps(*n) <= round).collect::<BTreeSet<_>>(), &within);
+                within.extend(edges.iter().filter(|e| within.contains(&e.0)).map(|e| e.1).collect::<Vec<_>>());
+            }
+            prop_assert!(found.iter().all(|(to, from)| from.is_none_or(|from| edges.contains(&(from, *to)))));
         }
 
         #[test]

@@ -25,7 +25,7 @@ use super::error::{Error, ErrorKind};
 pub(crate) struct InternalFault(pub(crate) &'static str);
 
 #[derive(Clone, Copy)]
-enum Note {
+enum WatchState {
     /// No write is in progress.
     Unwatched,
     Intact,
@@ -33,7 +33,7 @@ enum Note {
 }
 
 thread_local! {
-    static NOTE: Cell<Note> = const { Cell::new(Note::Unwatched) };
+    static WATCH: Cell<WatchState> = const { Cell::new(WatchState::Unwatched) };
 }
 
 /// Returns a value that must be there. If it is missing, records the fault, and the caller skips its work.
@@ -61,24 +61,24 @@ pub(crate) fn must_hold(holds: bool, what: &'static str) -> bool {
 #[inline(never)]
 pub(crate) fn broken(what: &'static str) {
     // After a first fault, perhaps an injected one, further faults are only its consequences.
-    debug_assert!(matches!(NOTE.get(), Note::Broken(_)), "broken invariant: {what}");
+    debug_assert!(matches!(WATCH.get(), WatchState::Broken(_)), "broken invariant: {what}");
     note(what);
 }
 
 /// Records a fault. Only the first fault of a write is kept.
 fn note(what: &'static str) {
-    if matches!(NOTE.get(), Note::Intact) {
-        NOTE.set(Note::Broken(InternalFault(what)));
+    if matches!(WATCH.get(), WatchState::Intact) {
+        WATCH.set(WatchState::Broken(InternalFault(what)));
     }
 }
 
 /// Runs a write. If it recorded a fault, returns the first one instead of the result.
 pub(crate) fn watch<T>(write: impl FnOnce() -> T) -> Result<T, InternalFault> {
-    let outer = NOTE.replace(Note::Intact);
+    let outer = WATCH.replace(WatchState::Intact);
     let value = write();
-    match NOTE.replace(outer) {
-        Note::Broken(fault) => Err(fault),
-        Note::Intact | Note::Unwatched => Ok(value),
+    match WATCH.replace(outer) {
+        WatchState::Broken(fault) => Err(fault),
+        WatchState::Intact | WatchState::Unwatched => Ok(value),
     }
 }
 

@@ -30,7 +30,7 @@ pub use envelope::{Envelope, Fingerprint, Position};
 pub use fields::FieldChange;
 pub use pattern::Pattern;
 pub use record::{Record, RecordKey, RecordKind};
-pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef};
+pub use relations::{Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, PermissionRef, RoleRef};
 pub use separation::SeparationRecord;
 pub use slug::{Slug, TenantSlug};
 pub use text::{Actor, Description, ExternalId, Manager, Name, Note, UserKey};

@@ -128,7 +128,7 @@ pub struct DescribedChange {
     /// The other fields that differ, if the record exists before and after.
     pub fields: Vec<FieldChange>,
     /// The lists of roles, users and groups that differ, in a separation or an assertion that exists before and after.
-    pub lists: Vec<ListChange>,
+    pub lists: Vec<DescribedListChange>,
 }
 
 /// A change of a list of roles, users or groups in a separation or an assertion.
@@ -147,7 +147,7 @@ pub struct DescribedChange {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct ListChange {
+pub struct DescribedListChange {
     /// The name of the list, as in JSON.
     pub field: &'static str,
     /// The kind of the entities.
@@ -297,7 +297,7 @@ impl DescribedChange {
             write!(f, "{separator}{} {} → {}", field.replace('_', " "), shown(before), shown(after))?;
             separator = ", ";
         }
-        for ListChange { field, added, removed, .. } in &self.lists {
+        for DescribedListChange { field, added, removed, .. } in &self.lists {
             let sides = [("added", added), ("removed", removed)].into_iter().filter(|(_, names)| !names.is_empty());
             let quoted = |names: &[String]| names.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>();
             let sides = sides.map(|(what, names)| format!("{what} {}", quoted(names).join(", ")));

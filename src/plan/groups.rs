@@ -3,7 +3,7 @@
 
 mod relations;
 
-use super::relations::{HolderNumber, Relation, Wish};
+use super::relations::{HolderNumber, NumberedRelation, Wish};
 use super::tx::Tx;
 use crate::model::error::{EntityKind, Result};
 use crate::model::records::{
@@ -171,11 +171,11 @@ impl Tx {
         let id = row.id();
         let mut records = Vec::new();
         for edge in row.parents().iter() {
-            let link = Relation::Parent { group: number, parent: edge.to };
+            let link = NumberedRelation::Parent { group: number, parent: edge.to };
             records.push(self.relation_record(link, edge.window)?);
         }
-        for back in row.children.iter() {
-            let link = Relation::Parent { group: back.from(), parent: number };
+        for reverse in row.children.iter() {
+            let link = NumberedRelation::Parent { group: reverse.from(), parent: number };
             let window = self.window_of(link)?;
             records.push(self.relation_record(link, self.far_end(window)?)?);
         }
@@ -184,8 +184,8 @@ impl Tx {
             records.push(Record::Assignment(Assignment { role, holder: Holder::Group(id), window: edge.window }));
         }
         records.reserve_exact(row.members.len() + 1);
-        for back in row.members.iter() {
-            let (user, edge) = self.with_user(back.from(), |user| (user.id(), user.groups().get(number)))?;
+        for reverse in row.members.iter() {
+            let (user, edge) = self.with_user(reverse.from(), |user| (user.id(), user.groups().get(number)))?;
             let window = self.far_end(edge)?.window;
             records.push(Record::Membership(Membership { user, group: id, window }));
         }
@@ -348,12 +348,12 @@ impl<'a> GroupEdit<'a> {
         Ok(())
     }
 
-    fn member(&self, user: u32) -> Relation {
-        Relation::Membership { user, group: self.number }
+    fn member(&self, user: u32) -> NumberedRelation {
+        NumberedRelation::Membership { user, group: self.number }
     }
 
-    fn assignment(&self, role: u32) -> Relation {
-        Relation::Assignment { role, holder: HolderNumber::Group(self.number) }
+    fn assignment(&self, role: u32) -> NumberedRelation {
+        NumberedRelation::Assignment { role, holder: HolderNumber::Group(self.number) }
     }
 
     fn wish_member(&self, user: &impl AsUser, wish: Wish) -> Result<&Self> {

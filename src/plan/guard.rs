@@ -70,9 +70,9 @@ pub(super) fn check(plan: &Plan) -> Result<()> {
     plan.guards.iter().try_for_each(|guard| {
         let actor = guard.actor_in(&plan.base.state);
         let missing = watch(|| {
-            let mut judge = Judge::new(plan, actor.ok());
-            plan.changes.iter().for_each(|change| judge.judge(change));
-            judge.missing
+            let mut check = GuardCheck::new(plan, actor.ok());
+            plan.changes.iter().for_each(|change| check.examine(change));
+            check.missing
         })?;
         if missing.listed.is_empty() {
             return Ok(());
@@ -88,20 +88,20 @@ struct Missing {
     unlisted: usize,
 }
 
-struct Judge<'a> {
+struct GuardCheck<'a> {
     plan: &'a Plan,
     after: &'a State,
     rights: Rights<'a>,
     missing: Missing,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> GuardCheck<'a> {
     fn new(plan: &'a Plan, actor: Option<u32>) -> Self {
         let (before, after) = (&plan.base.state, &plan.next.state);
         Self { plan, after, rights: Rights::new(before, after, plan.envelope.at, actor), missing: Missing::default() }
     }
 
-    fn judge(&mut self, change: &Change) {
+    fn examine(&mut self, change: &Change) {
         let after = self.after;
         let user = |id: UserId| must(after.user_by_id(id.as_uuid()), NEAR_END);
         let group = |id: GroupId| must(after.groups.by_id(id.as_uuid()), NEAR_END);

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::relations::{HolderNumber, Relation, Wish};
+use super::relations::{HolderNumber, NumberedRelation, Wish};
 use super::tx::Tx;
 use crate::model::error::{Error, Quoted, Result};
 use crate::model::records::{Change, Record, Slug, UserRecord, Window};
@@ -145,8 +145,8 @@ impl Tx {
         }
         self.check_same_status(&row, target)?;
         self.check_not_asserted(Asserted::User(source))?;
-        let membership = |user, group| Relation::Membership { user, group };
-        let assignment = |user, role| Relation::Assignment { role, holder: HolderNumber::User(user) };
+        let membership = |user, group| NumberedRelation::Membership { user, group };
+        let assignment = |user, role| NumberedRelation::Assignment { role, holder: HolderNumber::User(user) };
         let mut plan = Moves { tx: self, source, target, added: Vec::new(), removed: Vec::new() };
         let (mut memberships, mut assignments) = (Vec::new(), Vec::new());
         for edge in row.groups().iter() {
@@ -199,7 +199,7 @@ impl Moves<'_> {
     /// user before and after, or `None` if it stays as it is.
     fn take_over(
         &mut self,
-        relation: impl Fn(u32) -> Relation,
+        relation: impl Fn(u32) -> NumberedRelation,
         window: Window,
     ) -> Result<Option<(Option<Window>, Window)>> {
         let (tx, own) = (self.tx, relation(self.target));

@@ -2,7 +2,7 @@
 
 use super::groups::GroupEdit;
 use super::lists::ListChanges;
-use super::relations::{PresentEnd, Relation, Windows, Wish};
+use super::relations::{NumberedRelation, PresentEnd, Windows, Wish};
 use super::tx::Tx;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, Window};
@@ -181,8 +181,8 @@ impl GroupEdit<'_> {
         self.tx.set_relations(present, wanted, Windows::Keep, |parent| self.link(parent), Tx::groups_changed)
     }
 
-    fn link(&self, parent: u32) -> Relation {
-        Relation::Parent { group: self.number, parent }
+    fn link(&self, parent: u32) -> NumberedRelation {
+        NumberedRelation::Parent { group: self.number, parent }
     }
 
     fn wish(&self, parent: &impl AsGroup, wish: Wish) -> Result<&Self> {

@@ -1,13 +1,13 @@
 //! Relations that have a window (R3): memberships, assignments of roles, and parent links.
 //!
-//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `Relation`
+//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `NumberedRelation`
 //! names one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no window.
 
 use super::lists::ListChanges;
 use super::tx::Tx;
 use crate::model::error::{self, EntityKind, Error, ErrorKind, RelationKind, Result};
 use crate::model::graph;
-use crate::model::records::{Assignment, Change, Holder, Membership, Parent, Record, Timestamp, Window};
+use crate::model::records::{Assignment, Change, Holder, Membership, ParentLink, Record, Timestamp, Window};
 use crate::resolver::snapshot::edge::{Edge, ReverseEdge};
 use crate::resolver::snapshot::entity_rows::{GroupRow, RoleRow, UserRow};
 
@@ -20,7 +20,7 @@ pub(super) enum HolderNumber {
 
 /// A relation with a window, by the numbers of its ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Relation {
+pub(super) enum NumberedRelation {
     Membership { user: u32, group: u32 },
     Assignment { role: u32, holder: HolderNumber },
     Parent { group: u32, parent: u32 },
@@ -101,8 +101,8 @@ impl From<Edge> for PresentEnd {
 
 /// The window is stored at the other end, if there is one.
 impl From<ReverseEdge> for PresentEnd {
-    fn from(back: ReverseEdge) -> Self {
-        Self { end: back.from(), window: (!back.is_windowed()).then_some(Window::ALWAYS) }
+    fn from(reverse: ReverseEdge) -> Self {
+        Self { end: reverse.from(), window: (!reverse.is_windowed()).then_some(Window::ALWAYS) }
     }
 }
 
@@ -111,7 +111,7 @@ const GAP_ADVICE: &str = "a relation has one window: set one that contains both;
 
 impl Tx {
     /// Applies the wish of a call to a relation. The advice names the call that changes its window.
-    pub(super) fn wish(&self, relation: Relation, wish: Wish, advice: &'static str) -> Result<()> {
+    pub(super) fn wish(&self, relation: NumberedRelation, wish: Wish, advice: &'static str) -> Result<()> {
         let present = self.window_of(relation)?;
         match self.decide(relation, present, wish, [advice, GAP_ADVICE])? {
             Some(window) => self.put(relation, present, window),
@@ -123,7 +123,7 @@ impl Tx {
     /// is. The advice is for an error about another window, then for one about a gap.
     pub(super) fn decide(
         &self,
-        relation: Relation,
+        relation: NumberedRelation,
         present: Option<Window>,
         wish: Wish,
         [advice, gap_advice]: [&'static str; 2],
@@ -158,7 +158,7 @@ impl Tx {
     /// Returns the change that gives a relation a window, or `None` if it has it already.
     pub(super) fn window_change(
         &self,
-        relation: Relation,
+        relation: NumberedRelation,
         present: Option<Window>,
         window: Window,
     ) -> Result<Option<Change>> {
@@ -173,15 +173,15 @@ impl Tx {
         }
     }
 
-    fn put(&self, relation: Relation, present: Option<Window>, window: Window) -> Result<()> {
-        if let (Relation::Parent { group, parent }, None) = (relation, present) {
+    fn put(&self, relation: NumberedRelation, present: Option<Window>, window: Window) -> Result<()> {
+        if let (NumberedRelation::Parent { group, parent }, None) = (relation, present) {
             self.check_acyclic(group, parent)?;
         }
         self.window_change(relation, present, window)?.map_or(Ok(()), |change| self.apply(change))
     }
 
     /// Removes a relation, if it exists.
-    pub(super) fn remove(&self, relation: Relation) -> Result<()> {
+    pub(super) fn remove(&self, relation: NumberedRelation) -> Result<()> {
         if let Some(window) = self.window_of(relation)? {
             return self.apply(Change::removed(self.relation_record(relation, window)?));
         }
@@ -201,7 +201,7 @@ impl Tx {
         mut present: Vec<PresentEnd>,
         mut wanted: Vec<u32>,
         windows: Windows,
-        relation: impl Fn(u32) -> Relation,
+        relation: impl Fn(u32) -> NumberedRelation,
         named: impl FnOnce(&Self, &[u32], &[u32]) -> Result<ListChanges<T>>,
     ) -> Result<ListChanges<T>> {
         let now = self.instant();
@@ -225,7 +225,7 @@ impl Tx {
             if window.is_some_and(stays) {
                 continue;
             }
-            if let (Relation::Parent { group, parent }, None) = (relation, window) {
+            if let (NumberedRelation::Parent { group, parent }, None) = (relation, window) {
                 // A cycle leads through a new parent back to this group, never through its current parents. So every new
                 // parent can be checked before anything changes.
                 self.check_acyclic(group, parent)?;
@@ -245,55 +245,55 @@ impl Tx {
     }
 
     /// Returns the window of a relation, or `None` if it does not exist.
-    pub(super) fn window_of(&self, relation: Relation) -> Result<Option<Window>> {
+    pub(super) fn window_of(&self, relation: NumberedRelation) -> Result<Option<Window>> {
         match relation {
-            Relation::Membership { user, group } => {
+            NumberedRelation::Membership { user, group } => {
                 self.with_group(group, GroupRow::id)?;
                 self.with_user(user, |row| row.groups().get(group).map(|edge| edge.window))
             }
-            Relation::Assignment { role, holder: HolderNumber::User(user) } => {
+            NumberedRelation::Assignment { role, holder: HolderNumber::User(user) } => {
                 self.with_user(user, |row| row.roles().get(role).map(|edge| edge.window))
             }
-            Relation::Assignment { role, holder: HolderNumber::Group(group) } => {
+            NumberedRelation::Assignment { role, holder: HolderNumber::Group(group) } => {
                 self.with_group(group, |row| row.roles().get(role).map(|edge| edge.window))
             }
-            Relation::Parent { group, parent } => {
+            NumberedRelation::Parent { group, parent } => {
                 self.with_group(group, |row| row.parents().get(parent).map(|edge| edge.window))
             }
         }
     }
 
     /// Returns the record of a relation with this window.
-    pub(super) fn relation_record(&self, relation: Relation, window: Window) -> Result<Record> {
+    pub(super) fn relation_record(&self, relation: NumberedRelation, window: Window) -> Result<Record> {
         let user = |number| self.with_user(number, UserRow::id);
         let group = |number| self.with_group(number, GroupRow::id);
         Ok(match relation {
-            Relation::Membership { user: member, group: of } => {
+            NumberedRelation::Membership { user: member, group: of } => {
                 Record::Membership(Membership { user: user(member)?, group: group(of)?, window })
             }
-            Relation::Assignment { role, holder } => {
+            NumberedRelation::Assignment { role, holder } => {
                 let holder = match holder {
                     HolderNumber::User(number) => Holder::User(user(number)?),
                     HolderNumber::Group(number) => Holder::Group(group(number)?),
                 };
                 Record::Assignment(Assignment { role: self.with_role(role, RoleRow::reference)?, holder, window })
             }
-            Relation::Parent { group: of, parent } => {
-                Record::Parent(Parent { group: group(of)?, parent: group(parent)?, window })
+            NumberedRelation::Parent { group: of, parent } => {
+                Record::Parent(ParentLink { group: group(of)?, parent: group(parent)?, window })
             }
         })
     }
 
     /// Returns the entity that an error about a relation names, its name, and the relation as the error shows it.
-    fn relation_in_error(&self, relation: Relation) -> Result<(EntityKind, String, error::Relation)> {
+    fn relation_in_error(&self, relation: NumberedRelation) -> Result<(EntityKind, String, error::Relation)> {
         let user = |number| self.with_user(number, |row| row.key().to_string());
         let group = |number| self.with_group(number, |row| row.record.slug.to_string());
         Ok(match relation {
-            Relation::Membership { user: member, group: of } => {
+            NumberedRelation::Membership { user: member, group: of } => {
                 let relation = error::Relation::new(RelationKind::Membership, EntityKind::User, user(member)?);
                 (EntityKind::Group, group(of)?, relation)
             }
-            Relation::Assignment { role, holder } => {
+            NumberedRelation::Assignment { role, holder } => {
                 let (entity, holder) = match holder {
                     HolderNumber::User(number) => (EntityKind::User, user(number)?),
                     HolderNumber::Group(number) => (EntityKind::Group, group(number)?),
@@ -301,7 +301,7 @@ impl Tx {
                 let relation = error::Relation::new(RelationKind::Assignment, entity, holder);
                 (EntityKind::Role, self.with_role(role, |row| row.record.slug.to_string())?, relation)
             }
-            Relation::Parent { group: of, parent } => {
+            NumberedRelation::Parent { group: of, parent } => {
                 let relation = error::Relation::new(RelationKind::Parent, EntityKind::Group, group(of)?);
                 (EntityKind::Group, group(parent)?, relation)
             }

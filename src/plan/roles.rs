@@ -253,13 +253,13 @@ impl Tx {
             let role = self.with_role(*role, |role| role.record.id)?;
             records.push(Record::Inclusion(Inclusion { role, included: row.reference() }));
         }
-        for back in row.groups.iter() {
-            let (id, edge) = self.with_group(back.from(), |group| (group.id(), group.roles().get(number)))?;
+        for reverse in row.groups.iter() {
+            let (id, edge) = self.with_group(reverse.from(), |group| (group.id(), group.roles().get(number)))?;
             let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::Group(id), window }));
         }
-        for back in row.users.iter() {
-            let (id, edge) = self.with_user(back.from(), |user| (user.id(), user.roles().get(number)))?;
+        for reverse in row.users.iter() {
+            let (id, edge) = self.with_user(reverse.from(), |user| (user.id(), user.roles().get(number)))?;
             let window = self.far_end(edge)?.window;
             records.push(Record::Assignment(Assignment { role: row.reference(), holder: Holder::User(id), window }));
         }

@@ -1,10 +1,10 @@
-//! Sets of small integers: [`Bits`] to work on, [`Row`] to keep.
+//! Sets of small integers: [`Bits`] to work on, [`BitRow`] to keep.
 //!
 //! Use them for numbers that are dense and mostly below a few hundred thousand: a set costs one bit for every number
 //! below its highest. The file does not know what the numbers mean.
 //!
 //! Guarantees: `contains` is one word lookup and one bit test. The union of two sets is O(words), 64 numbers at a
-//! time. Cloning a [`Row`] is O(1) and shares its words.
+//! time. Cloning a [`BitRow`] is O(1) and shares its words.
 //!
 //! Deliberately absent: compression. A row costs 8 bytes for each 64 numbers of its *span*, so a row of two numbers
 //! far apart is expensive. A compressed row would need a search before the bit test.
@@ -71,12 +71,12 @@ impl Bits {
     }
 
     /// Adds every number of `row`. O(words of the row).
-    pub(crate) fn union_row(&mut self, row: &Row) {
+    pub(crate) fn union_row(&mut self, row: &BitRow) {
         self.union_words(row.first as usize, row.words());
     }
 
     /// The union of these rows.
-    pub(crate) fn union_of(rows: &[&Row]) -> Self {
+    pub(crate) fn union_of(rows: &[&BitRow]) -> Self {
         let end = rows.iter().filter(|row| row.words.is_some()).map(|row| row.words_end()).max();
         let mut words = vec![0; end.unwrap_or(0)];
         for row in rows {
@@ -157,16 +157,16 @@ impl fmt::Debug for Bits {
 /// An immutable set that stores only the span that it covers, and shares it with its clones.
 ///
 /// INVARIANT: neither the first nor the last word is zero, and the empty row has no words. Each set therefore has
-/// exactly one row. `None` rather than an empty `Arc<[u64]>` makes [`Row::EMPTY`] a constant, and keeps threads that
+/// exactly one row. `None` rather than an empty `Arc<[u64]>` makes [`BitRow::EMPTY`] a constant, and keeps threads that
 /// clone empty rows from contending for one counter.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct BitRow {
     words: Option<Arc<[u64]>>,
     /// The index, in a [`Bits`], of the first of `words`.
     first: u32,
 }
 
-impl Row {
+impl BitRow {
     /// The empty row; allocates nothing.
     pub(crate) const EMPTY: Self = Self { words: None, first: 0 };
 
@@ -244,9 +244,9 @@ impl Row {
     }
 }
 
-impl fmt::Debug for Row {
+impl fmt::Debug for BitRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(f, "Row", count(self.words()), self.iter())
+        show(f, "BitRow", count(self.words()), self.iter())
     }
 }
 
@@ -335,23 +335,23 @@ mod tests {
             let (x, y) = (bits(&a), bits(&b));
             let after = |join: fn(&mut Bits, &Bits)| { let mut joined = x.clone(); join(&mut joined, &y); joined };
             prop_assert_eq!(after(Bits::union_with), bits(&(&a | &b)));
-            prop_assert_eq!(after(|x, y| x.union_row(&Row::from_bits(y))), bits(&(&a | &b)));
+            prop_assert_eq!(after(|x, y| x.union_row(&BitRow::from_bits(y))), bits(&(&a | &b)));
             prop_assert_eq!(after(Bits::intersect_with), bits(&(&a & &b)));
             prop_assert_eq!(after(Bits::subtract), bits(&(&a - &b)));
             let by_words = |x: &mut Bits, y: &Bits| x.subtract_words(|at| y.words.get(at).copied().unwrap_or(0));
             prop_assert_eq!(after(by_words), bits(&(&a - &b)));
             prop_assert_eq!(x.is_subset(&y), a.is_subset(&b));
             prop_assert!(bits(&(&a & &b)).is_subset(&x));
-            let (row, more): (Row, Vec<u32>) = (Row::from_bits(&y), a.iter().copied().collect());
-            let joined = Row::from_bits(&bits(&(&a | &b)));
-            prop_assert_eq!(Bits::union_of(&[&row, &Row::EMPTY, &Row::from_bits(&x)]), bits(&(&a | &b)));
-            prop_assert_eq!(Row::join(&[&row, &Row::EMPTY], &more, joined.word_count()), Some(joined.clone()));
-            prop_assert!(joined.word_count() == 0 || Row::join(&[&row], &more, joined.word_count() - 1).is_none());
+            let (row, more): (BitRow, Vec<u32>) = (BitRow::from_bits(&y), a.iter().copied().collect());
+            let joined = BitRow::from_bits(&bits(&(&a | &b)));
+            prop_assert_eq!(Bits::union_of(&[&row, &BitRow::EMPTY, &BitRow::from_bits(&x)]), bits(&(&a | &b)));
+            prop_assert_eq!(BitRow::join(&[&row, &BitRow::EMPTY], &more, joined.word_count()), Some(joined.clone()));
+            prop_assert!(joined.word_count() == 0 || BitRow::join(&[&row], &more, joined.word_count() - 1).is_none());
         }
 
         #[test]
         fn a_row_holds_what_its_bits_held_and_no_more_words_than_the_span(set in btree_set(0..2000u32, 0..30)) {
-            let row = Row::from_bits(&bits(&set));
+            let row = BitRow::from_bits(&bits(&set));
             prop_assert!(row.iter().eq(set.iter().copied()));
             prop_assert!((0..2200).all(|n| row.contains(n) == set.contains(&n)) && !row.contains(u32::MAX));
             let span = set.first().zip(set.last()).map_or(0, |(a, z)| z / 64 - a / 64 + 1);
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn the_empty_row_is_the_row_of_the_empty_set() {
-        assert_eq!(Row::from_bits(&Bits::new()), Row::EMPTY);
-        assert!(!Row::default().contains(0));
+        assert_eq!(BitRow::from_bits(&Bits::new()), BitRow::EMPTY);
+        assert!(!BitRow::default().contains(0));
     }
 }

@@ -52,8 +52,8 @@ fn allows_indexed<const N: usize>(state: &State, user: &IndexedUser<N>, permissi
         let given = state.columns.any_of(columns, permission);
         // One branch for both, because neither can be predicted where many users are in many groups.
         if given | complete {
-            // Few sources are open, so this branch is predicted. A branch on the answer would not be.
-            if !complete || !state.columns.any_open(columns) {
+            // Few sources are incomplete, so this branch is predicted. A branch on the answer would not be.
+            if !complete || !state.columns.any_incomplete(columns) {
                 return given;
             }
             return given || beyond(state, columns.iter().copied(), permission, when);
@@ -73,7 +73,7 @@ fn decided_by<const N: usize>(
     when: &When<'_>,
 ) -> Option<bool> {
     if let Some(held) = indexed.steady() {
-        if state.columns.any_open(held.columns) {
+        if state.columns.any_incomplete(held.columns) {
             return None;
         }
         let given = state.columns.given(held.columns, permission);
@@ -85,15 +85,15 @@ fn decided_by<const N: usize>(
     if given & !windowed != 0 {
         return Some(true);
     }
-    (given == 0 && !state.columns.any_open(columns)).then_some(false)
+    (given == 0 && !state.columns.any_incomplete(columns)).then_some(false)
 }
 
 /// Whether one of these columns, which are active at every instant, gives a permission.
 #[inline]
 fn allowed_by(state: &State, columns: &[u16], permission: u32, when: &When<'_>) -> bool {
     let given = state.columns.any_of(columns, permission);
-    // Few sources are open, so this branch is predicted. A branch on the answer would not be.
-    if !state.columns.any_open(columns) {
+    // Few sources are incomplete, so this branch is predicted. A branch on the answer would not be.
+    if !state.columns.any_incomplete(columns) {
         return given;
     }
     given || beyond(state, columns.iter().copied(), permission, when)
@@ -113,7 +113,7 @@ fn windowed_allows(state: &State, held: Windowed<'_>, permission: u32, when: &Wh
             return true;
         }
     }
-    columns.any_open(held.columns()) && beyond(state, held.active(when), permission, when)
+    columns.any_incomplete(held.columns()) && beyond(state, held.active(when), permission, when)
 }
 
 /// The same for a user whose summary does not say what it holds.
@@ -124,9 +124,9 @@ fn wide_allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bo
     walk::reaches(state, active, permission, when)
 }
 
-/// Whether the open ones of these columns give a permission that no column has: at this instant, but not at every one.
+/// Whether the incomplete ones of these columns give a permission that no column has: at this instant, but not at every one.
 fn beyond(state: &State, columns: impl Iterator<Item = u16>, permission: u32, when: &When<'_>) -> bool {
-    let open = columns.map(u32::from).filter(|column| state.columns.is_open(*column));
-    let sources = open.filter_map(|column| state.columns.source(column));
+    let incomplete = columns.map(u32::from).filter(|column| state.columns.is_incomplete(*column));
+    let sources = incomplete.filter_map(|column| state.columns.source(column));
     walk::reaches(state, sources, permission, when)
 }

@@ -168,17 +168,17 @@ impl Below {
         let Self { mut roles, mut groups, mut users } = self;
         follow(roles.clone().iter(), |role| state.includers(role), |role| roles.insert(role));
         for row in roles.iter().filter_map(|role| must(state.roles.row(role), NEAR_END)) {
-            for back in row.groups.iter() {
-                groups.insert(back.from());
+            for reverse in row.groups.iter() {
+                groups.insert(reverse.from());
             }
-            for back in row.users.iter() {
-                users.insert(back.from());
+            for reverse in row.users.iter() {
+                users.insert(reverse.from());
             }
         }
         follow(groups.clone().iter(), |group| state.subgroups(group), |group| groups.insert(group));
         for row in groups.iter().filter_map(|group| must(state.groups.row(group), NEAR_END)) {
-            for back in row.members.iter() {
-                users.insert(back.from());
+            for reverse in row.members.iter() {
+                users.insert(reverse.from());
             }
         }
         users

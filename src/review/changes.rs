@@ -6,7 +6,7 @@ use std::{fmt, iter};
 
 use serde::Serialize;
 
-use super::Place;
+use super::EntityRef;
 use crate::model::error::{EntityKind, Quoted, RelationKind};
 use crate::model::internal_fault::must;
 use crate::model::records::{Timestamp, Window};
@@ -50,9 +50,9 @@ pub struct WindowChange {
     /// A membership, an assignment or a parent link.
     pub relation: RelationKind,
     /// The member, the holder of the role, or the subgroup.
-    pub subject: Place,
+    pub subject: EntityRef,
     /// The group, the role, or the parent group.
-    pub object: Place,
+    pub object: EntityRef,
     /// The whole window.
     pub window: Window,
 }
@@ -360,15 +360,17 @@ impl Windowed {
     }
 
     /// The kind of relation, and its two ends.
-    pub(super) fn ends(&self, state: &State) -> Option<(RelationKind, Place, Place)> {
+    pub(super) fn ends(&self, state: &State) -> Option<(RelationKind, EntityRef, EntityRef)> {
         let subject = match self.subject {
-            Subject::User(n) => Place::at(&state.users, n)?,
-            Subject::Group(n) => Place::at(&state.groups, n)?,
+            Subject::User(n) => EntityRef::at(&state.users, n)?,
+            Subject::Group(n) => EntityRef::at(&state.groups, n)?,
         };
         Some(match (self.subject, self.to) {
-            (_, Source::Role(n)) => (RelationKind::Assignment, subject, Place::at(&state.roles, n)?),
-            (Subject::User(_), Source::Group(n)) => (RelationKind::Membership, subject, Place::at(&state.groups, n)?),
-            (Subject::Group(_), Source::Group(n)) => (RelationKind::Parent, subject, Place::at(&state.groups, n)?),
+            (_, Source::Role(n)) => (RelationKind::Assignment, subject, EntityRef::at(&state.roles, n)?),
+            (Subject::User(_), Source::Group(n)) => {
+                (RelationKind::Membership, subject, EntityRef::at(&state.groups, n)?)
+            }
+            (Subject::Group(_), Source::Group(n)) => (RelationKind::Parent, subject, EntityRef::at(&state.groups, n)?),
         })
     }
 
@@ -418,13 +420,13 @@ fn users_of_role(state: &State, role: u32) -> Relations<'_> {
 }
 
 fn windowed<'m>(
-    backs: &'m SortedSeq<ReverseEdge>,
+    reverse_edges: &'m SortedSeq<ReverseEdge>,
     to: Source,
     subject: fn(u32) -> Subject,
     edges: impl Fn(u32) -> Option<Edges<'m>> + Send + 'm,
 ) -> impl Iterator<Item = Windowed> + Send + 'm {
-    backs.iter().filter(|back| back.is_windowed()).filter_map(move |back| {
-        let edge = must(edges(back.from()).and_then(|edges| edges.get(to.number())), FAR_END)?;
-        Some(Windowed::new(subject(back.from()), to, edge))
+    reverse_edges.iter().filter(|reverse| reverse.is_windowed()).filter_map(move |reverse| {
+        let edge = must(edges(reverse.from()).and_then(|edges| edges.get(to.number())), FAR_END)?;
+        Some(Windowed::new(subject(reverse.from()), to, edge))
     })
 }

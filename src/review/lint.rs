@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::accepted::Accepted;
 pub(super) use self::grown::list;
 pub(super) use self::usage::conflict;
-use super::Place;
+use super::EntityRef;
 use crate::model::error::{Error, Quoted, Result};
 use crate::resolver::explain::Reason;
 use crate::resolver::moment::Moment;
@@ -53,9 +53,9 @@ pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
     /// Where: the entity to change. The member of a membership, the holder of an assignment, the role of a grant.
-    pub place: Place,
+    pub place: EntityRef,
     /// The other entity, if there are two: the group of a membership, the role that is equal.
-    pub other: Option<Place>,
+    pub other: Option<EntityRef>,
     /// The grant that it is about, if it is about one: the slug of a permission, or a pattern.
     pub grant: Option<String>,
     /// The problem, in a sentence.
@@ -65,11 +65,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(code: Code, place: Place, message: String) -> Self {
+    pub(super) fn new(code: Code, place: EntityRef, message: String) -> Self {
         Self { code, severity: code.severity(), place, other: None, grant: None, message, advice: code.advice() }
     }
 
-    pub(super) fn with(mut self, other: Place) -> Self {
+    pub(super) fn with(mut self, other: EntityRef) -> Self {
         self.other = Some(other);
         self
     }
@@ -91,7 +91,7 @@ impl Finding {
     /// ```
     pub fn key(&self) -> String {
         let mut key = self.code.code().to_owned();
-        for Place { entity, name, .. } in [Some(&self.place), self.other.as_ref()].into_iter().flatten() {
+        for EntityRef { entity, name, .. } in [Some(&self.place), self.other.as_ref()].into_iter().flatten() {
             key = format!("{key}\t{entity}\t{}", Quoted(name).as_field());
         }
         match &self.grant {

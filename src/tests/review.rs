@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::histories::{INSTANTS, PERMISSIONS, at, build, call, catalog, conflicting_catalog, next_catalog, populated};
 use crate::model::catalog::Catalog;
-use crate::model::records::{Assignment, Holder, Membership, Parent, Record, RecordKey, Status, Window};
+use crate::model::records::{Assignment, Holder, Membership, ParentLink, Record, RecordKey, Status, Window};
 use crate::model::reference::Model;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::state::RowBound;
@@ -109,7 +109,7 @@ fn changes_agree(moment: &Moment<'_>, records: &[Record], span: Window) {
             Record::Assignment(Assignment { role, holder: Holder::Group(group), window }) => {
                 (RelationKind::Assignment, window, group.as_uuid(), role.id().as_uuid())
             }
-            Record::Parent(Parent { group, parent, window }) => {
+            Record::Parent(ParentLink { group, parent, window }) => {
                 (RelationKind::Parent, window, group.as_uuid(), parent.as_uuid())
             }
             Record::Grant(_)

@@ -27,9 +27,9 @@ use rolecall::plan::{
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
     FieldChange, Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note,
-    Parent, Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision,
-    RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug,
-    UserId, UserKey, UserRecord,
+    ParentLink, Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind,
+    Revision, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord,
+    TenantSlug, UserId, UserKey, UserRecord,
 };
 use rolecall::reference::Model;
 use rolecall::review::{AccessReport, AccessRow, Bound, Finding, Lint, Reconciliation, WindowChange};
@@ -90,7 +90,7 @@ fn values_have_the_common_traits() {
     all!(answer: Outcome, Lag, Metrics, Separation, StoredAssertion, AccessRow, Finding, WindowChange, PathStep);
     all!(answer: Warning, ListChanges<Slug>, RebaseConflict);
     all!(data: TenantRecord, PermissionRecord, RoleRecord, GroupRecord, UserRecord, Record, RecordKey, Change, Envelope);
-    all!(data: AssertionRecord, Expectation, SeparationRecord, Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, RoleRef, Status);
+    all!(data: AssertionRecord, Expectation, SeparationRecord, Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, PermissionRef, RoleRef, Status);
     all!(data: Position, Revision, Fingerprint, Timestamp, Window, Base, StoredCommit, TenantSummary, PermissionsDocument);
     fn named<T: Debug>() {}
     all!(named: Moment<'_>, AccessReport<'_>, Lint<'_>, NarrowedUser<'_>);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use rolecall::blocking::Authorizer;
 use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{
-    Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Membership, Parent, PermissionId,
+    Change, CommitId, Envelope, Grant, Granted, GroupId, GroupRecord, Inclusion, Membership, ParentLink, PermissionId,
     PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef, TenantId, TenantRecord,
     TenantSlug, UserId, UserRecord,
 };
@@ -116,7 +116,7 @@ fn managed_group(n: u128, slug: &str, manager: &str) -> Record {
 
 fn parent(group: u128, parent: u128) -> Record {
     let (group, parent) = (GroupId::from_uuid(id(group)), GroupId::from_uuid(id(parent)));
-    Record::Parent(Parent { group, parent, window: Window::ALWAYS })
+    Record::Parent(ParentLink { group, parent, window: Window::ALWAYS })
 }
 
 fn includes(role: u128, included: RoleRef) -> Record {

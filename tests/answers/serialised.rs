@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
-    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
+    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, ParentLink,
     Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, RecordKey, RecordKind, Revision, RoleId,
     RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId,
     UserKey, UserRecord,
@@ -114,11 +114,11 @@ fn the_json_of_each_record_kind_is_fixed() {
             r#"{"inclusion":{"role":#3,"included":{"catalog":{"id":#5,"slug":"a:b"}}}}"#,
         ),
         (
-            Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)), window: Window::ALWAYS }),
+            Record::Parent(ParentLink { group, parent: GroupId::from_uuid(id(7)), window: Window::ALWAYS }),
             r#"{"parent":{"group":#2,"parent":#7,"window":{"from":null,"until":null}}}"#,
         ),
         (
-            Record::Parent(Parent { group, parent: GroupId::from_uuid(id(7)), window }),
+            Record::Parent(ParentLink { group, parent: GroupId::from_uuid(id(7)), window }),
             r#"{"parent":{"group":#2,"parent":#7,"window":{"from":"1969-12-31T23:59:59.999999Z","until":"1970-01-01T00:00:00.000002Z"}}}"#,
         ),
         (
@@ -198,7 +198,7 @@ fn the_json_of_a_commit_is_fixed() {
     let tenant_id = TenantId::from_uuid(id(1));
     let (group, parent) = (GroupId::from_uuid(id(2)), GroupId::from_uuid(id(3)));
     let window = Window::until(Timestamp::from_micros(9).unwrap());
-    let record = Record::Parent(Parent { group, parent, window });
+    let record = Record::Parent(ParentLink { group, parent, window });
     let change = Change::removed(record);
     is_written(
         &change,

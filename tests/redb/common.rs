@@ -5,7 +5,7 @@ use std::path::Path;
 use pollster::block_on;
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, ExternalId,
-    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, Parent,
+    Fingerprint, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Manager, Membership, Name, Note, ParentLink,
     Pattern, PermissionId, PermissionRecord, PermissionRef, Position, Record, Revision, RoleId, RoleRecord, RoleRef,
     SeparationId, SeparationRecord, Slug, Status, TenantId, TenantRecord, UserId, UserKey, UserRecord,
 };
@@ -90,7 +90,7 @@ pub(crate) fn one_of_each() -> Vec<Record> {
         granted(Granted::Permission(catalog_permission.clone())),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role, included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: wider, window }),
+        Record::Parent(ParentLink { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role), holder: Holder::User(user_id), window }),
         Record::Assignment(Assignment {
             role: catalog_role.clone(),

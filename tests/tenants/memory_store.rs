@@ -10,7 +10,7 @@ use std::thread;
 use pollster::block_on;
 use rolecall::records::{
     Actor, AssertionId, AssertionRecord, Assignment, Change, CommitId, Description, Envelope, Expectation, Fingerprint,
-    Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Note, Parent, Pattern, PermissionId,
+    Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership, Name, Note, ParentLink, Pattern, PermissionId,
     PermissionRecord, PermissionRef, Position, Record, RecordKind, Revision, RoleId, RoleRecord, RoleRef, SeparationId,
     SeparationRecord, Slug, Status, TenantId, TenantRecord, TenantSlug, UserId, UserKey, UserRecord,
 };
@@ -432,7 +432,7 @@ fn one_of_each() -> Vec<Record> {
         granted(Granted::Permission(catalog_permission.clone())),
         granted(Granted::Pattern(Pattern::new("posts:*").unwrap())),
         Record::Inclusion(Inclusion { role: role_id, included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: wider, window }),
+        Record::Parent(ParentLink { group, parent: wider, window }),
         Record::Assignment(Assignment { role: RoleRef::Own(role_id), holder: Holder::User(user_id), window }),
         Record::Assignment(Assignment {
             role: catalog_role.clone(),

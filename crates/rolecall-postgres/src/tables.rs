@@ -10,7 +10,7 @@ mod fields;
 use std::num::NonZeroU32;
 
 use rolecall::records::{
-    AssertionRecord, Assignment, Expectation, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, Parent,
+    AssertionRecord, Assignment, Expectation, Grant, Granted, GroupRecord, Holder, Inclusion, Membership, ParentLink,
     PermissionRecord, PermissionRef, Record, RecordKind, RoleRecord, RoleRef, SeparationRecord, Status, UserRecord,
     Window,
 };
@@ -216,7 +216,7 @@ pub(crate) static TABLES: &[Table] = &[
             }
             _ => None,
         },
-        read: |row| Ok(Record::Parent(Parent { group: row.id(0)?, parent: row.id(1)?, window: row.window(2, 3)? })),
+        read: |row| Ok(Record::Parent(ParentLink { group: row.id(0)?, parent: row.id(1)?, window: row.window(2, 3)? })),
     },
     Table {
         name: "assignments",

@@ -13,7 +13,7 @@ use crate::document::targets::Targets;
 use crate::model::error::{CycleNames, MistakeCode, Quoted};
 use crate::model::graph::each_cycle;
 use crate::model::records::{
-    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RoleRef, Timestamp, Window,
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, Pattern, Record, RoleRef, Timestamp, Window,
 };
 use crate::resolver::tables::counting_sort::counting_sort;
 
@@ -75,7 +75,7 @@ impl RecordBuilder<'_> {
                 let Some((to, parent)) = target else { continue };
                 out.push((to, n));
                 let edge = groups.own_at(at).copied().zip(window);
-                records.extend(edge.map(|(group, window)| Record::Parent(Parent { group, parent, window })));
+                records.extend(edge.map(|(group, window)| Record::Parent(ParentLink { group, parent, window })));
             }
             graph.push(out);
         }

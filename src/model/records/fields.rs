@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     AssertionRecord, Assignment, Change, Description, ExternalId, Grant, Granted, GroupRecord, Inclusion, Manager,
-    Membership, Name, Parent, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug,
+    Membership, Name, ParentLink, PermissionRecord, PermissionRef, Record, RoleRecord, RoleRef, SeparationRecord, Slug,
     TenantRecord, UserRecord,
 };
 
@@ -106,7 +106,7 @@ fn fields(record: &Record) -> Fields<'_> {
             vec![("slug", role.slug().map(Slug::as_str))]
         }
         Record::Grant(Grant { role: _, granted: Granted::Pattern(_) })
-        | Record::Parent(Parent { group: _, parent: _, window: _ })
+        | Record::Parent(ParentLink { group: _, parent: _, window: _ })
         | Record::Membership(Membership { user: _, group: _, window: _ }) => Vec::new(),
     }
 }

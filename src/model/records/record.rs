@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AssertionId, AssertionRecord, Assignment, Grant, Granted, GroupId, GroupRecord, Holder, Inclusion, Membership,
-    Parent, Pattern, PermissionId, PermissionRecord, RoleId, RoleRecord, SeparationId, SeparationRecord, TenantRecord,
-    UserId, UserRecord,
+    ParentLink, Pattern, PermissionId, PermissionRecord, RoleId, RoleRecord, SeparationId, SeparationRecord,
+    TenantRecord, UserId, UserRecord,
 };
 
 /// An entity or a relation as a store keeps it.
@@ -40,7 +40,7 @@ pub enum Record {
     /// A role includes another role.
     Inclusion(Inclusion),
     /// A group has a parent group.
-    Parent(Parent),
+    Parent(ParentLink),
     /// A role is assigned to a user or a group.
     Assignment(Assignment),
     /// A user is a member of a group.

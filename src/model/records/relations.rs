@@ -143,14 +143,14 @@ pub struct Inclusion {
 /// parent.
 ///
 /// ```
-/// use rolecall::records::{GroupId, Parent, Window};
+/// use rolecall::records::{GroupId, ParentLink, Window};
 ///
-/// let link = Parent { group: GroupId::random(), parent: GroupId::random(), window: Window::ALWAYS };
+/// let link = ParentLink { group: GroupId::random(), parent: GroupId::random(), window: Window::ALWAYS };
 /// assert!(link.window.is_always());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parent {
+pub struct ParentLink {
     /// The subgroup.
     pub group: GroupId,
     /// The parent group.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::{ChangeKind, DescribedChange, ListChange, NamedEntity};
+use super::{ChangeKind, DescribedChange, DescribedListChange, NamedEntity};
 use crate::model::error::EntityKind;
 use crate::model::records::{
     AssertionRecord, Assignment, Change, FieldChange, Grant, Granted, GroupId, Holder, Inclusion, PermissionId,
@@ -84,10 +84,10 @@ impl NameLookup<'_> {
     }
 
     /// The lists of a separation or an assertion that differ.
-    fn lists_of(&self, change: &Change) -> Vec<ListChange> {
+    fn lists_of(&self, change: &Change) -> Vec<DescribedListChange> {
         let (Some(before), Some(after)) = (change.before(), change.after()) else { return Vec::new() };
         let lists = lists(before).into_iter().zip(lists(after));
-        let differing = lists.map(|((field, entity, before), (_, _, after))| ListChange {
+        let differing = lists.map(|((field, entity, before), (_, _, after))| DescribedListChange {
             field,
             entity,
             added: names_beyond(self.after, entity, &after, &before),

@@ -6,6 +6,7 @@ use super::{AsGrant, RoleEdit};
 use crate::model::error::Result;
 use crate::model::records::{Granted, Slug};
 use crate::plan::lists::ListChanges;
+use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::names::AsRole;
 
 impl RoleEdit<'_> {
@@ -142,10 +143,10 @@ impl RoleEdit<'_> {
     /// Those of [`RoleEdit::include`]. Then nothing is changed.
     pub fn set_includes<R: AsRole>(&self, roles: impl IntoIterator<Item = R>) -> Result<ListChanges<Slug>> {
         self.check_is_own()?;
-        let wanted: HashSet<u32> = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
-        let present: HashSet<u32> = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
-        let added: Vec<u32> = wanted.difference(&present).copied().collect();
-        let removed: Vec<u32> = present.difference(&wanted).copied().collect();
+        let wanted: Bits = roles.into_iter().map(|role| self.tx.usable_role(&role)).collect::<Result<_>>()?;
+        let present: Bits = self.tx.with_role(self.number, |row| row.includes.iter().copied().collect())?;
+        let added: Vec<u32> = wanted.iter().filter(|role| !present.contains(*role)).collect();
+        let removed: Vec<u32> = present.iter().filter(|role| !wanted.contains(*role)).collect();
         // A cycle leads through a new inclusion back to this role, never through its current inclusions. So every new
         // inclusion can be checked before anything changes.
         added.iter().try_for_each(|role| self.acyclic(*role))?;

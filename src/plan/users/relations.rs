@@ -4,7 +4,7 @@ use super::UserEdit;
 use crate::model::error::Result;
 use crate::model::records::{Slug, Timestamp, Window};
 use crate::plan::lists::ListChanges;
-use crate::plan::relations::{HolderNumber, PresentEnd, Relation, Windows, Wish};
+use crate::plan::relations::{HolderNumber, NumberedRelation, PresentEnd, Windows, Wish};
 use crate::plan::tx::Tx;
 use crate::resolver::snapshot::names::{AsGroup, AsRole};
 
@@ -336,12 +336,12 @@ impl UserEdit<'_> {
         self.tx.set_relations(present, wanted, Windows::Clear, |role| self.assignment(role), Tx::roles_changed)
     }
 
-    fn membership(&self, group: u32) -> Relation {
-        Relation::Membership { user: self.number, group }
+    fn membership(&self, group: u32) -> NumberedRelation {
+        NumberedRelation::Membership { user: self.number, group }
     }
 
-    fn assignment(&self, role: u32) -> Relation {
-        Relation::Assignment { role, holder: HolderNumber::User(self.number) }
+    fn assignment(&self, role: u32) -> NumberedRelation {
+        NumberedRelation::Assignment { role, holder: HolderNumber::User(self.number) }
     }
 
     fn wish_group(&self, group: &impl AsGroup, wish: Wish) -> Result<&Self> {

@@ -132,7 +132,7 @@ struct Way {
 }
 
 /// The numbers of the nodes from which edges lead to each node.
-type Back = Vec<SmallVec<[usize; 2]>>;
+type Incoming = Vec<SmallVec<[usize; 2]>>;
 
 const NUMBERED: &str = "an edge of a map leads to one of its nodes";
 
@@ -152,7 +152,7 @@ impl<'a> Map<'a> {
                 map.starts.push(Way { to, window: edge.window });
             }
         }
-        let (mut back, mut near) = (Back::new(), VecDeque::new());
+        let (mut incoming, mut near) = (Incoming::new(), VecDeque::new());
         let mut at = 0;
         while let Some(source) = map.nodes.get(at).map(|node| node.source) {
             let first = map.ways.len();
@@ -166,10 +166,10 @@ impl<'a> Map<'a> {
                     }
                 });
             }
-            back.resize_with(map.nodes.len(), SmallVec::new);
+            incoming.resize_with(map.nodes.len(), SmallVec::new);
             for way in map.ways.get(first..).unwrap_or_default() {
-                if let Some(back) = must(back.get_mut(way.to), NUMBERED) {
-                    back.push(at);
+                if let Some(incoming) = must(incoming.get_mut(way.to), NUMBERED) {
+                    incoming.push(at);
                 }
             }
             let ends = for_good || grants(state, source, permission).next().is_some();
@@ -182,7 +182,7 @@ impl<'a> Map<'a> {
             at += 1;
         }
         while let Some((at, distance)) = near.pop_front() {
-            for before in back.get(at).into_iter().flatten() {
+            for before in incoming.get(at).into_iter().flatten() {
                 let Some(node) = must(map.nodes.get_mut(*before), NUMBERED) else { continue };
                 if node.distance.is_none() {
                     node.distance = Some(distance + 1);
@@ -192,7 +192,7 @@ impl<'a> Map<'a> {
         }
         map.keep_what_leads();
         if matches!(which, Edges::All) {
-            map.has_dead_ends = !map.find_instants(&back);
+            map.has_dead_ends = !map.find_instants(&incoming);
         }
         map
     }
@@ -229,7 +229,7 @@ impl<'a> Map<'a> {
 
     /// Finds the instants at which each node leads to the permission, from the grants backwards. Returns `false` if too many
     /// windows combine.
-    fn find_instants(&mut self, back: &Back) -> bool {
+    fn find_instants(&mut self, incoming: &Incoming) -> bool {
         let mut waits_for: Vec<usize> = self.nodes.iter().map(|node| node.ways.len()).collect();
         let leads = |(_, node): &(usize, &Node)| node.distance.is_some() && node.ways.is_empty();
         let mut ready: Vec<usize> = (0..).zip(&self.nodes).filter(leads).map(|(at, _)| at).collect();
@@ -253,7 +253,7 @@ impl<'a> Map<'a> {
             if let Some(node) = self.nodes.get_mut(at) {
                 node.instants = Some(set);
             }
-            for before in back.get(at).into_iter().flatten() {
+            for before in incoming.get(at).into_iter().flatten() {
                 let Some(count) = waits_for.get_mut(*before) else { continue };
                 *count -= 1;
                 if *count == 0 {
@@ -337,7 +337,7 @@ pub(super) fn leads(state: &State, source: Source, permission: u32) -> bool {
     match columns.column(source) {
         // One line of columns answers for many sources.
         Some(column) if columns.has(column, permission) => true,
-        Some(column) if !columns.is_open(column) => false,
+        Some(column) if !columns.is_incomplete(column) => false,
         _ => state.may_give(source, permission),
     }
 }

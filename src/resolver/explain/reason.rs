@@ -172,7 +172,7 @@ fn holders(state: &State, user: &UserRow, permission: u32, when: &When<'_>, expl
     let roles_free = |number| !has(user.roles(), number);
     let groups_free = |number| !has(user.groups(), number);
     // Where many give it, the first by name are found without the others.
-    let count = if state.columns.are_closed() { state.columns.count_with(permission) } else { 0 };
+    let count = if state.columns.are_complete() { state.columns.count_with(permission) } else { 0 };
     let many = Some(2 * count).filter(|_| count > MANY);
     let gives = |source| state.columns.column(source).is_some_and(|column| state.columns.has(column, permission));
     let roles = many.and_then(|most| walked(&state.roles, most, |n| gives(Source::Role(n)) && roles_free(n)));

@@ -1,8 +1,6 @@
 //! The hierarchy of groups: the groups that have a role, all subgroups of a group, and the paths that lead to a group.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
-
+use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::list::WhyEmpty;
@@ -10,6 +8,7 @@ use super::page::{self, Page, PageRequest};
 use super::{Inherited, Moment, Via, WithWindow};
 use crate::model::clock::When;
 use crate::model::error::EntityKind;
+use crate::model::graph;
 use crate::model::internal_fault::must;
 use crate::model::records::GroupRecord;
 use crate::resolver::bits::Bits;
@@ -82,7 +81,7 @@ impl Moment<'_> {
         let snapshot = self.compiled();
         let groups = &snapshot.state.groups;
         let role = role.role(snapshot.scope()).and_then(|n| snapshot.state.roles.row(n).map(|row| (n, row)));
-        let holders = role.into_iter().flat_map(|(_, row)| row.groups.iter().map(|back| back.from())).collect();
+        let holders = role.into_iter().flat_map(|(_, row)| row.groups.iter().map(|reverse| reverse.from())).collect();
         self.page_of_groups(&holders, page, self.about(EntityKind::Role, role.is_some()), |n| {
             let row = groups.row(n)?;
             let edge = must(row.roles().get(role?.0), FAR_END)?;
@@ -122,7 +121,7 @@ impl Moment<'_> {
     pub fn all_groups_with(&self, role: impl AsRole, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
         let role = role.role(self.compiled().scope());
         let found = role.map(|role| self.groups_having(role)).unwrap_or_default();
-        self.page_of_inherited(&found, page, self.about(EntityKind::Role, role.is_some()))
+        self.page_of_inherited(&found, role.map(Source::Role), page, self.about(EntityKind::Role, role.is_some()))
     }
 
     /// Returns a page of the direct subgroups of a group, by slug, each with the window of its link. The search looks at
@@ -154,7 +153,7 @@ impl Moment<'_> {
         let groups = &snapshot.state.groups;
         let parent = group.group(snapshot.scope());
         let row = parent.and_then(|n| groups.row(n));
-        let children = row.into_iter().flat_map(|row| row.children.iter().map(|back| back.from())).collect();
+        let children = row.into_iter().flat_map(|row| row.children.iter().map(|reverse| reverse.from())).collect();
         self.page_of_groups(&children, page, self.about(EntityKind::Group, parent.is_some()), |n| {
             let row = groups.row(n)?;
             let edge = must(row.parents().get(parent?), FAR_END)?;
@@ -190,17 +189,9 @@ impl Moment<'_> {
     pub fn all_subgroups(&self, group: impl AsGroup, page: &PageRequest) -> Page<Inherited<GroupRecord>> {
         let snapshot = self.compiled();
         let top = group.group(snapshot.scope());
-        let mut found = HashMap::new();
-        let mut todo: VecDeque<(u32, Via)> = top.into_iter().map(|top| (top, Via::Direct)).collect();
-        while let Some((number, via)) = todo.pop_front() {
-            for child in self.children(number) {
-                if let Entry::Vacant(vacant) = found.entry(child) {
-                    vacant.insert(via.clone());
-                    todo.extend(slug_of_group(&snapshot.state, child).map(|via| (child, via)));
-                }
-            }
-        }
-        self.page_of_inherited(&found, page, self.about(EntityKind::Group, top.is_some()))
+        let reached = graph::breadth_first(top, |group| self.children(group)).into_iter();
+        let found = reached.filter_map(|(group, from)| Some((group, Source::Group(from?)))).collect();
+        self.page_of_inherited(&found, top.map(Source::Group), page, self.about(EntityKind::Group, top.is_some()))
     }
 
     /// Returns the paths of active links that lead to a group, for a breadcrumb. Each begins at a group above it that
@@ -243,30 +234,23 @@ impl Moment<'_> {
         GroupPaths { paths, more_paths, unavailable, unknown }
     }
 
-    /// The groups that have a role, breadth first from the role, each with where it was first reached from.
-    fn groups_having(&self, target: u32) -> HashMap<u32, Via> {
+    /// The groups that have a role, each with what a shortest path from the role leads through before it.
+    fn groups_having(&self, target: u32) -> HashMap<u32, Source> {
         let state = &self.compiled().state;
-        let (mut found, mut roles) = (HashMap::new(), Bits::from_iter([target]));
-        let mut todo = VecDeque::from([(Source::Role(target), Via::Direct)]);
-        while let Some((source, via)) = todo.pop_front() {
-            let below = match source {
-                Source::Role(role) => self.groups_with_active(role),
-                Source::Group(group) => self.children(group).collect(),
-            };
-            for group in below {
-                if let Entry::Vacant(vacant) = found.entry(group) {
-                    vacant.insert(via.clone());
-                    todo.extend(slug_of_group(state, group).map(|via| (Source::Group(group), via)));
+        let reached = graph::breadth_first([Source::Role(target)], |source| -> Vec<Source> {
+            match source {
+                Source::Role(role) => {
+                    let groups = self.groups_with_active(role).into_iter().map(Source::Group);
+                    groups.chain(state.includers(role).map(Source::Role)).collect()
                 }
+                Source::Group(group) => self.children(group).map(Source::Group).collect(),
             }
-            let Source::Role(role) = source else { continue };
-            let includers = state.roles.row(role).into_iter().flat_map(|row| row.included_by.iter().copied());
-            for includer in includers.filter(|n| roles.insert(*n)) {
-                let via = state.roles.row(includer).map(|row| Via::Role(row.record.slug.clone()));
-                todo.extend(via.map(|via| (Source::Role(includer), via)));
-            }
-        }
-        found
+        });
+        let group = |(source, from): (Source, Option<Source>)| match source {
+            Source::Group(group) => Some((group, from?)),
+            Source::Role(_) => None,
+        };
+        reached.into_iter().filter_map(group).collect()
     }
 
     /// The groups that a role is assigned to, where the assignment is active.
@@ -276,8 +260,8 @@ impl Moment<'_> {
             let edge = state.groups.row(*group).and_then(|row| row.roles().get(role));
             edge.is_some_and(|edge| is_active(edge, &self.when))
         };
-        let backs = state.roles.row(role).into_iter().flat_map(|row| row.groups.iter());
-        backs.map(|back| back.from()).filter(active).collect()
+        let reverse_edges = state.roles.row(role).into_iter().flat_map(|row| row.groups.iter());
+        reverse_edges.map(|reverse| reverse.from()).filter(active).collect()
     }
 
     /// The subgroups of a group whose links are active.
@@ -287,16 +271,18 @@ impl Moment<'_> {
         row.flat_map(move |row| active(&row.children, group, &self.when, |n| Some(state.groups.row(n)?.parents())))
     }
 
-    /// A page of these groups, each with where it comes from.
+    /// A page of these groups, each with what it was reached through. `start` is where the search began.
     fn page_of_inherited(
         &self,
-        found: &HashMap<u32, Via>,
+        found: &HashMap<u32, Source>,
+        start: Option<Source>,
         page: &PageRequest,
         why: WhyEmpty,
     ) -> Page<Inherited<GroupRecord>> {
-        let groups = &self.compiled().state.groups;
+        let state = &self.compiled().state;
         self.page_of_groups(&found.keys().copied().collect(), page, why, |n| {
-            let (record, via) = (groups.row(n)?.record.clone(), found.get(&n)?.clone());
+            let (record, from) = (state.groups.row(n)?.record.clone(), *found.get(&n)?);
+            let via = if start == Some(from) { Via::Direct } else { Via::of(state, from)? };
             Some(Inherited { record, via, suspended: false })
         })
     }
@@ -318,11 +304,6 @@ impl Moment<'_> {
         let active = is_active(edge, &self.when);
         WithWindow { record: row.record.clone(), window: edge.window, active, suspended: false }
     }
-}
-
-/// Where something that a group leads to comes from: the group.
-fn slug_of_group(state: &State, group: u32) -> Option<Via> {
-    state.groups.row(group).map(|row| Via::Group(row.record.slug.clone()))
 }
 
 /// The parents of a group whose links are active, by slug.

@@ -1,23 +1,23 @@
 //! Questions about what is held or given through others: all members and holders, effective permissions, and where a user's
 //! groups and roles come from.
 
-use std::collections::VecDeque;
-
 use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::list::List;
 use super::{Moment, PermissionSet, UserSet, WithOrigin};
 use crate::model::error::EntityKind;
+use crate::model::graph;
 use crate::model::internal_fault::must;
 use crate::model::records::{GroupRecord, RoleRecord, Slug};
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
-use crate::resolver::snapshot::edge::NEAR_END;
+use crate::resolver::snapshot::edge::{Edge, NEAR_END};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::reverse;
 use crate::resolver::snapshot::source::Source;
+use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::walk::{effective_from, is_active};
 
 /// A group or role that is held directly or through others, and the way in which it is held.
@@ -74,6 +74,16 @@ pub enum Via {
     Group(Slug),
     /// From this role, which includes it.
     Role(Slug),
+}
+
+impl Via {
+    /// What comes from this group or role. `None` if it does not exist.
+    pub(super) fn of(state: &State, source: Source) -> Option<Self> {
+        match source {
+            Source::Group(n) => must(state.groups.row(n), NEAR_END).map(|row| Self::Group(row.record.slug.clone())),
+            Source::Role(n) => must(state.roles.row(n), NEAR_END).map(|row| Self::Role(row.record.slug.clone())),
+        }
+    }
 }
 
 impl Moment<'_> {
@@ -339,29 +349,19 @@ impl Moment<'_> {
     /// These sources and all that they lead to, breadth first, each with where it was first reached from.
     fn held_transitively(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
         let state = &self.compiled().state;
-        let mut found = HashMap::new();
-        let mut todo: VecDeque<(Source, Via)> = held.map(|source| (source, Via::Direct)).collect();
-        while let Some((source, via)) = todo.pop_front() {
-            if found.contains_key(&source) {
-                continue;
-            }
-            found.insert(source, via);
-            match source {
-                Source::Group(n) => {
-                    let Some(group) = must(state.groups.row(n), NEAR_END) else { continue };
-                    let via = Via::Group(group.record.slug.clone());
-                    let roles = group.roles().iter().filter(|edge| is_active(*edge, &self.when));
-                    todo.extend(roles.map(|edge| (Source::Role(edge.to), via.clone())));
-                    let parents = group.parents().iter().filter(|edge| is_active(*edge, &self.when));
-                    todo.extend(parents.map(|edge| (Source::Group(edge.to), via.clone())));
-                }
-                Source::Role(n) => {
-                    let Some(role) = must(state.roles.row(n), NEAR_END) else { continue };
-                    let via = Via::Role(role.record.slug.clone());
-                    todo.extend(role.includes.iter().map(|n| (Source::Role(*n), via.clone())));
-                }
-            }
-        }
-        found
+        let active = |edge: &Edge| is_active(*edge, &self.when);
+        let found = graph::breadth_first(held, |source| {
+            let (group, role) = match source {
+                Source::Group(n) => (must(state.groups.row(n), NEAR_END), None),
+                Source::Role(n) => (None, must(state.roles.row(n), NEAR_END)),
+            };
+            let roles = group.into_iter().flat_map(move |group| group.roles().iter().filter(active));
+            let parents = group.into_iter().flat_map(move |group| group.parents().iter().filter(active));
+            let included = role.into_iter().flat_map(|role| role.includes.iter().copied());
+            let roles = roles.map(|edge| edge.to).chain(included).map(Source::Role);
+            roles.chain(parents.map(|edge| Source::Group(edge.to)))
+        });
+        let via = |from: Option<Source>| from.map_or(Some(Via::Direct), |from| Via::of(state, from));
+        found.into_iter().filter_map(|(source, from)| Some((source, via(from)?))).collect()
     }
 }

@@ -380,7 +380,8 @@ impl Moment<'_> {
         let State { users, groups, .. } = &snapshot.state;
         let row = group.group(snapshot.scope()).and_then(|number| groups.row(number)).filter(|_| self.answers());
         let members = row.into_iter().flat_map(|row| row.members.iter());
-        let records = members.filter_map(move |back| must(users.row(back.from()), FAR_END)).map(|row| &row.record);
+        let records =
+            members.filter_map(move |reverse| must(users.row(reverse.from()), FAR_END)).map(|row| &row.record);
         records.filter(move |record| record.managed_by().is_some_and(|by| by.as_str() == manager))
     }
 

@@ -312,8 +312,8 @@ impl Moment<'_> {
         let why = self.about(entity, list.is_some());
         let (to, list) = list.map_or((0, None), |(to, list)| (to, Some(list)));
         let numbers =
-            list.into_iter().flat_map(|list| list.iter_from(|back| users.name_at(back.from()).cmp(page.from())));
-        let wanted = numbers.map(|back| back.from()).filter(|n| {
+            list.into_iter().flat_map(|list| list.iter_from(|reverse| users.name_at(reverse.from()).cmp(page.from())));
+        let wanted = numbers.map(|reverse| reverse.from()).filter(|n| {
             let name = users.name_at(*n);
             page.is_after(name) && users.row(*n).is_some_and(|row| page.finds_user(&row.record))
         });

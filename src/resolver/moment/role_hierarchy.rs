@@ -2,18 +2,15 @@
 //!
 //! Inclusions have no windows (R3), so the instant makes no difference. `relations.rs` has the direct ones of a role.
 
-use std::collections::VecDeque;
-
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
-
 use super::list::List;
 use super::{Inherited, Moment, Via, WithOrigin};
 use crate::model::error::EntityKind;
+use crate::model::graph;
 use crate::model::internal_fault::must;
 use crate::model::records::RoleRecord;
 use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::names::AsRole;
+use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 
 /// An example with three roles: `owner` includes `editor`, which includes `reader`.
@@ -90,17 +87,9 @@ impl Moment<'_> {
         let (state, roles) = (&snapshot.state, &snapshot.state.roles);
         let role = role.role(snapshot.scope()).filter(|role| roles.row(*role).is_some());
         List::about(role, self.about(EntityKind::Role, role.is_some()), |role| {
-            let (mut found, mut todo) = (HashMap::new(), VecDeque::from([(role, Via::Direct)]));
-            while let Some((role, via)) = todo.pop_front() {
-                for other in next(state, role) {
-                    if let Entry::Vacant(vacant) = found.entry(other) {
-                        vacant.insert(via.clone());
-                        let row = must(roles.row(other), NEAR_END);
-                        todo.extend(row.map(|row| (other, Via::Role(row.record.slug.clone()))));
-                    }
-                }
-            }
-            let rows = found.into_iter().filter_map(|(n, via)| Some((roles.row(n)?, via)));
+            let found = graph::breadth_first([role], |role| next(state, role)).into_iter();
+            let via = |from| if from == role { Some(Via::Direct) } else { Via::of(state, Source::Role(from)) };
+            let rows = found.filter_map(|(n, from)| Some((must(roles.row(n), NEAR_END)?, via(from?)?)));
             let mut reached: Vec<Inherited<WithOrigin<RoleRecord>>> =
                 rows.map(|(row, via)| Inherited { record: row.into(), via, suspended: false }).collect();
             reached.sort_by(|a, b| a.record.in_order(&b.record));

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::column_places::ColumnPlaces;
 use super::source::{CachedRow, Given, Source};
 use crate::model::internal_fault::must;
-use crate::resolver::bits::Row;
+use crate::resolver::bits::BitRow;
 
 /// The number of columns that most users hold at most.
 pub(crate) const USUAL: usize = 6;
@@ -51,10 +51,10 @@ pub(crate) const WORD: &str = "a column has a word in every page";
 pub(crate) struct Columns {
     /// INVARIANT: all pages are equally wide, and include every column that was ever written in any of them.
     pages: Pages,
-    /// The number of sources that are open: a check that does not find a permission in their columns must look further.
-    open_count: u32,
-    /// One bit for each column, up to the highest one that was ever open.
-    open: Arc<[u64]>,
+    /// The number of sources that are incomplete: a check that does not find a permission in their columns must look further.
+    incomplete_count: u32,
+    /// One bit for each column, up to the highest one that was ever incomplete.
+    incomplete: Arc<[u64]>,
     /// Likewise for those whose sources give everything that can be granted.
     all: Arc<[u64]>,
     places: ColumnPlaces,
@@ -254,21 +254,22 @@ impl Columns {
         if let Pages::Many(pages) = &self.pages { pages.first().map_or(1, |page| page.len() / PARTS) } else { 0 }
     }
 
-    /// Whether no source is open. A permission that is in no column is denied then.
+    /// Whether no source is incomplete. A permission that is in no column is denied then.
     #[inline]
-    pub(crate) fn are_closed(&self) -> bool {
-        self.open_count == 0
+    pub(crate) fn are_complete(&self) -> bool {
+        self.incomplete_count == 0
     }
 
-    /// Whether one of these columns is of an open source.
+    /// Whether one of these columns is of an incomplete source.
     #[inline]
-    pub(crate) fn any_open(&self, columns: &[u16]) -> bool {
-        self.open_count != 0 && columns.iter().fold(false, |any, column| any | self.is_open(u32::from(*column)))
+    pub(crate) fn any_incomplete(&self, columns: &[u16]) -> bool {
+        self.incomplete_count != 0
+            && columns.iter().fold(false, |any, column| any | self.is_incomplete(u32::from(*column)))
     }
 
     #[inline]
-    pub(crate) fn is_open(&self, column: u32) -> bool {
-        self.open.get((column / 64) as usize).is_some_and(|word| word >> (column % 64) & 1 == 1)
+    pub(crate) fn is_incomplete(&self, column: u32) -> bool {
+        self.incomplete.get((column / 64) as usize).is_some_and(|word| word >> (column % 64) & 1 == 1)
     }
 
     /// The column of a source that exists.
@@ -292,17 +293,23 @@ impl Columns {
     }
 
     /// Replaces the cached row of a source.
-    pub(crate) fn replace(&mut self, source: Source, before: Option<&CachedRow>, after: &CachedRow, grantable: &Row) {
+    pub(crate) fn replace(
+        &mut self,
+        source: Source,
+        before: Option<&CachedRow>,
+        after: &CachedRow,
+        grantable: &BitRow,
+    ) {
         let Some(column) = must(self.places.column(source), "a source has a column") else { return };
-        self.set_open(column, after.is_open());
+        self.set_incomplete(column, after.is_incomplete());
         set(&mut self.all, column, after.always == Given::All);
-        let old = before.map_or(&Row::EMPTY, |cached| cached.always.row(grantable));
+        let old = before.map_or(&BitRow::EMPTY, |cached| cached.always.row(grantable));
         let new = after.always.row(grantable);
         if old == new {
             return;
         }
         self.reach(new.words_end(), column as usize);
-        let starts = [old, new].into_iter().filter(|row| row.word_count() > 0).map(Row::words_start);
+        let starts = [old, new].into_iter().filter(|row| row.word_count() > 0).map(BitRow::words_start);
         for at in starts.min().unwrap_or(0)..old.words_end().max(new.words_end()) {
             if old.word(at) != new.word(at) {
                 self.write(at, column, old.word(at), new.word(at));
@@ -342,12 +349,13 @@ impl Columns {
         }
     }
 
-    fn set_open(&mut self, column: u32, open: bool) {
-        if !set(&mut self.open, column, open) {
+    fn set_incomplete(&mut self, column: u32, incomplete: bool) {
+        if !set(&mut self.incomplete, column, incomplete) {
             return;
         }
-        let counted = if open { self.open_count.checked_add(1) } else { self.open_count.checked_sub(1) };
-        self.open_count = must(counted, "an open source was counted").unwrap_or(1);
+        let counted =
+            if incomplete { self.incomplete_count.checked_add(1) } else { self.incomplete_count.checked_sub(1) };
+        self.incomplete_count = must(counted, "an incomplete source was counted").unwrap_or(1);
     }
 
     /// Replaces a word of a row, and with it the bits of 64 permissions.

@@ -298,10 +298,10 @@ impl Edit<'_> {
         let State { users, groups, roles, .. } = &mut *self.state;
         let row = users.row(number)?;
         for edge in row.groups().iter() {
-            groups.row_mut(edge.to)?.members.remove(|back| users.name_at(back.from()).cmp(row.name()))?;
+            groups.row_mut(edge.to)?.members.remove(|reverse| users.name_at(reverse.from()).cmp(row.name()))?;
         }
         for edge in row.roles().iter() {
-            roles.row_mut(edge.to)?.users.remove(|back| users.name_at(back.from()).cmp(row.name()))?;
+            roles.row_mut(edge.to)?.users.remove(|reverse| users.name_at(reverse.from()).cmp(row.name()))?;
         }
         Some(())
     }
@@ -312,15 +312,15 @@ impl Edit<'_> {
         let Some(row) = must(users.row(number), "a user that was put has a row") else { return };
         for edge in row.groups().iter() {
             if let Some(group) = must(groups.row_mut(edge.to), NEAR_END) {
-                let back = ReverseEdge::new(number, edge.window);
-                let new = group.members.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                let reverse = ReverseEdge::new(number, edge.window);
+                let new = group.members.insert(reverse, |other| users.name_at(other.from()).cmp(row.name()));
                 must_hold(new, FAR_END);
             }
         }
         for edge in row.roles().iter() {
             if let Some(role) = must(roles.row_mut(edge.to), NEAR_END) {
-                let back = ReverseEdge::new(number, edge.window);
-                let new = role.users.insert(back, |other| users.name_at(other.from()).cmp(row.name()));
+                let reverse = ReverseEdge::new(number, edge.window);
+                let new = role.users.insert(reverse, |other| users.name_at(other.from()).cmp(row.name()));
                 must_hold(new, FAR_END);
             }
         }

@@ -14,7 +14,7 @@ use crate::model::records::{
     AssertionRecord, Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef,
     RoleId, RoleRecord, RoleRef, SeparationRecord, Slug, Status, UserId, UserKey, UserRecord,
 };
-use crate::resolver::bits::Row as BitRow;
+use crate::resolver::bits::BitRow;
 use crate::resolver::tables::hash_index::HashIndex;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 

@@ -24,7 +24,7 @@ use crate::resolver::tables::sorted_seq::SortedSeq;
 /// If no source gives anything only at some instants: O(roles + groups) bits, all in a few cache lines. Otherwise
 /// O(roles and groups walked).
 pub(crate) fn sources_giving(state: &State, permission: u32, when: &When<'_>) -> (Bits, Bits) {
-    if !state.columns.are_closed() {
+    if !state.columns.are_complete() {
         let roles = roles_giving(state, permission);
         let groups = groups_having(state, &roles, when);
         return (roles, groups);
@@ -93,12 +93,12 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     let mut windowed = Bits::new();
     for some in holders.chunks(AT_A_TIME) {
         // The rows, the first nodes and the items are seldom cached. So the processor waits for several of each at a time.
-        let some: SmallVec<[_; AT_A_TIME]> = some.iter().map(|backs| backs.iter()).collect();
-        for back in some.into_iter().flatten() {
-            if back.is_windowed() {
-                windowed.insert(back.from())
+        let some: SmallVec<[_; AT_A_TIME]> = some.iter().map(|reverse_edges| reverse_edges.iter()).collect();
+        for reverse in some.into_iter().flatten() {
+            if reverse.is_windowed() {
+                windowed.insert(reverse.from())
             } else {
-                found.insert(back.from())
+                found.insert(reverse.from())
             };
         }
     }
@@ -136,12 +136,15 @@ fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>
 /// Those whose edge to `to` is active. A window is stored at the other end of the edge, and is read only if there is
 /// one.
 pub(crate) fn active<'a>(
-    backs: &'a SortedSeq<ReverseEdge>,
+    reverse_edges: &'a SortedSeq<ReverseEdge>,
     to: u32,
     when: &When<'_>,
     edges: impl Fn(u32) -> Option<Edges<'a>>,
 ) -> impl Iterator<Item = u32> {
     let edge = move |from| must(edges(from).and_then(|edges| edges.get(to)), FAR_END);
     let active = move |from| edge(from).is_some_and(|edge| is_active(edge, when));
-    backs.iter().filter(move |back| !back.is_windowed() || active(back.from())).map(|back| back.from())
+    reverse_edges
+        .iter()
+        .filter(move |reverse| !reverse.is_windowed() || active(reverse.from()))
+        .map(|reverse| reverse.from())
 }

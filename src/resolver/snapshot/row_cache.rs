@@ -21,7 +21,7 @@ use super::table::Origin;
 use crate::model::graph::topological_order;
 use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
-use crate::resolver::bits::{Bits, Row as BitRow};
+use crate::resolver::bits::{BitRow, Bits};
 
 /// The name of the internal fault of a missing row.
 pub(crate) const ROW: &str = "a row is computed after the rows that it is made of";
@@ -43,7 +43,7 @@ pub(crate) fn recompute_rows(state: &mut State, touched: &mut Touched) {
             if state.keep(Source::Role(role), cached) {
                 changed.insert(role);
                 if let Some(row) = state.roles.row(role) {
-                    touched.groups.extend(row.groups.iter().map(|back| back.from()));
+                    touched.groups.extend(row.groups.iter().map(|reverse| reverse.from()));
                 }
             }
         }
@@ -223,7 +223,7 @@ impl<'a> Parts<'a> {
         if always {
             self.always.add(&cached.always);
         }
-        self.is_windowed |= !always || cached.is_open();
+        self.is_windowed |= !always || cached.is_incomplete();
         match cached.ever() {
             Some(ever) => self.ever.add(ever),
             None => self.is_unknown = true,

@@ -1,6 +1,6 @@
 //! A source is a group or role that a user or group can hold. Its cached row saves a check the walk.
 
-use crate::resolver::bits::Row;
+use crate::resolver::bits::BitRow;
 
 /// A group or role that a user or a group has directly. The groups of a group are its parents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,15 +23,15 @@ pub(crate) enum Given {
     /// Every permission that can be granted, which are in one row of the state. A role that grants `*` gives them, and
     /// so does every group or role that has it. A new permission therefore changes that row, and not theirs.
     All,
-    These(Row),
+    These(BitRow),
 }
 
 impl Given {
-    pub(crate) const NOTHING: Self = Self::These(Row::EMPTY);
+    pub(crate) const NOTHING: Self = Self::These(BitRow::EMPTY);
 
     /// The permissions, if `grantable` are all that can be granted.
     #[inline]
-    pub(crate) fn row<'a>(&'a self, grantable: &'a Row) -> &'a Row {
+    pub(crate) fn row<'a>(&'a self, grantable: &'a BitRow) -> &'a BitRow {
         match self {
             Self::All => grantable,
             Self::These(row) => row,
@@ -74,7 +74,7 @@ impl CachedRow {
     pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: Ever::Unknown, extra: 0 };
 
     /// Whether it may give something only at some instants.
-    pub(crate) fn is_open(&self) -> bool {
+    pub(crate) fn is_incomplete(&self) -> bool {
         self.ever != Ever::Same
     }
 

@@ -19,7 +19,7 @@ use super::user_summaries::UserSummaries;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Pattern, TenantRecord};
-use crate::resolver::bits::{Bits, Row};
+use crate::resolver::bits::{BitRow, Bits};
 use crate::resolver::tables::persistent_vec::PersistentVec;
 
 /// The bound on the words of cached rows.
@@ -53,7 +53,7 @@ pub(crate) struct State {
     pub(crate) role_rows: PersistentVec<CachedRow>,
     pub(crate) group_rows: PersistentVec<CachedRow>,
     /// Every permission that can be granted (I7): what [`Given::All`](super::source::Given::All) gives.
-    pub(crate) grantable: Row,
+    pub(crate) grantable: BitRow,
     pub(crate) groups: Table<GroupRow>,
     pub(crate) roles: Table<RoleRow>,
     pub(crate) permissions: Table<PermissionRow>,
@@ -85,7 +85,7 @@ impl State {
             indexed_users: UserIndex::default(),
             role_rows: PersistentVec::new(),
             group_rows: PersistentVec::new(),
-            grantable: Row::EMPTY,
+            grantable: BitRow::EMPTY,
             columns: Columns::default(),
             reverse_grants: ReverseGrants::default(),
             pattern_index: PatternIndex::default(),
@@ -199,13 +199,13 @@ impl State {
 
     /// Permissions that a source gives at every instant.
     #[inline]
-    pub(crate) fn row_always(&self, source: Source) -> Option<&Row> {
+    pub(crate) fn row_always(&self, source: Source) -> Option<&BitRow> {
         self.cached_row(source).map(|cached| cached.always.row(&self.grantable))
     }
 
     /// Everything that a source gives at any instant, if that is known.
     #[inline]
-    pub(crate) fn row_ever(&self, source: Source) -> Option<&Row> {
+    pub(crate) fn row_ever(&self, source: Source) -> Option<&BitRow> {
         self.cached_row(source).and_then(|cached| cached.ever()).map(|ever| ever.row(&self.grantable))
     }
 
@@ -234,7 +234,11 @@ impl State {
         let near_end = |n: &u32| {
             must_hold(self.groups.row(*n).is_some(), NEAR_END);
         };
-        self.groups.row(group).into_iter().flat_map(|row| row.children.iter().map(|back| back.from())).inspect(near_end)
+        self.groups
+            .row(group)
+            .into_iter()
+            .flat_map(|row| row.children.iter().map(|reverse| reverse.from()))
+            .inspect(near_end)
     }
 
     /// The roles that a role includes directly.

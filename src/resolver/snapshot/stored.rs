@@ -7,7 +7,7 @@ use super::state::State;
 use super::table::{Origin, Row, Table};
 use crate::model::internal_fault::must;
 use crate::model::records::{
-    Assignment, Grant, Granted, Holder, Inclusion, Membership, Parent, Pattern, Record, RecordKey, RoleRef, Window,
+    Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, Pattern, Record, RecordKey, RoleRef, Window,
 };
 
 impl State {
@@ -47,7 +47,7 @@ impl State {
             RecordKey::Parent(group, parent) => {
                 let row = self.groups.row(self.groups.by_id(group.as_uuid())?)?;
                 let window = row.parents().get(self.groups.by_id(parent.as_uuid())?)?.window;
-                Record::Parent(Parent { group: *group, parent: *parent, window })
+                Record::Parent(ParentLink { group: *group, parent: *parent, window })
             }
             RecordKey::Assignment(role, holder) => {
                 let (role, reference) = self.role_with_id(*role)?;
@@ -117,7 +117,7 @@ impl State {
         let group = row.id();
         row.parents().iter().filter_map(move |edge| {
             let parent = must(self.groups.row(edge.to), FAR_END)?.id();
-            Some(Record::Parent(Parent { group, parent, window: edge.window }))
+            Some(Record::Parent(ParentLink { group, parent, window: edge.window }))
         })
     }
 

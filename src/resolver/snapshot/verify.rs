@@ -14,7 +14,7 @@ use super::table::{Origin, Row, Table};
 use super::user_index::Indexed;
 use super::user_summaries::UserSummary;
 use super::walk::own_bits;
-use crate::resolver::bits::{Bits, Row as BitRow};
+use crate::resolver::bits::{BitRow, Bits};
 
 /// The forms that [`verify`] and the histories have met.
 static REACHED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
@@ -36,8 +36,8 @@ pub(crate) fn every_form_was_reached() {
         "a user with many sources and windows",
         "tiles",
         "one array of columns",
-        "open sources",
-        "no open source",
+        "incomplete sources",
+        "no incomplete source",
         "rows paid for by the budget",
         "an unknown row",
         "a row of everything",
@@ -104,7 +104,7 @@ pub(crate) fn verify(state: &State) {
     }
     budget(state);
     reach(if state.columns.ranges() > 0 { "tiles" } else { "one array of columns" });
-    reach(if state.columns.are_closed() { "no open source" } else { "open sources" });
+    reach(if state.columns.are_complete() { "no incomplete source" } else { "incomplete sources" });
     if state.extra_words > 0 {
         reach("rows paid for by the budget");
     }
@@ -191,7 +191,7 @@ fn externals<R: Row>(table: &Table<R>) {
 fn ends(state: &State) {
     type Edges = Vec<(&'static str, u32, u32, bool)>;
     let (mut near, mut far) = (Edges::new(), Edges::new());
-    let back = |b: &ReverseEdge| (b.from(), b.is_windowed());
+    let reverse = |b: &ReverseEdge| (b.from(), b.is_windowed());
     for (n, user) in live(&state.users) {
         near.extend(user.groups().iter().map(|e| ("member", n, e.to, !e.window.is_always())));
         near.extend(user.roles().iter().map(|e| ("user role", n, e.to, !e.window.is_always())));
@@ -199,15 +199,15 @@ fn ends(state: &State) {
     for (n, group) in live(&state.groups) {
         near.extend(group.roles().iter().map(|e| ("group role", n, e.to, !e.window.is_always())));
         near.extend(group.parents().iter().map(|e| ("parent", n, e.to, !e.window.is_always())));
-        far.extend(group.children.iter().map(back).map(|(from, w)| ("parent", from, n, w)));
-        far.extend(group.members.iter().map(back).map(|(from, w)| ("member", from, n, w)));
+        far.extend(group.children.iter().map(reverse).map(|(from, w)| ("parent", from, n, w)));
+        far.extend(group.members.iter().map(reverse).map(|(from, w)| ("member", from, n, w)));
     }
     for (n, role) in live(&state.roles) {
         near.extend(role.includes.iter().map(|to| ("includes", n, *to, false)));
         near.extend(role.grants.iter().map(|to| ("grants", n, *to, false)));
         far.extend(role.included_by.iter().map(|from| ("includes", *from, n, false)));
-        far.extend(role.users.iter().map(back).map(|(from, w)| ("user role", from, n, w)));
-        far.extend(role.groups.iter().map(back).map(|(from, w)| ("group role", from, n, w)));
+        far.extend(role.users.iter().map(reverse).map(|(from, w)| ("user role", from, n, w)));
+        far.extend(role.groups.iter().map(reverse).map(|(from, w)| ("group role", from, n, w)));
         sorted_by_key(state, role);
         patterns_are_matched(state, role);
     }
@@ -255,7 +255,7 @@ fn cached_row(state: &State, source: Source, permissions: u32) {
     assert_eq!(state.columns.source(column), Some(source));
     let turned: Bits = (0..permissions).filter(|n| state.columns.has(column, *n)).collect();
     assert!(row_always.words_end() <= permissions as usize / 64, "I7");
-    assert_eq!((row, cached.is_open()), (turned, state.columns.is_open(column)), "I7");
+    assert_eq!((row, cached.is_incomplete()), (turned, state.columns.is_incomplete(column)), "I7");
     match &cached.ever {
         Ever::Unknown => reach("an unknown row"),
         Ever::More(ever) => {
@@ -304,8 +304,8 @@ fn budget(state: &State) {
     let extra: u32 = sources.iter().filter_map(|source| state.cached_row(*source)).map(|cached| cached.extra).sum();
     assert_eq!(state.extra_words, extra, "the budget");
     assert!(extra <= state.bound.extra, "the budget");
-    let open = sources.iter().filter_map(|source| state.cached_row(*source)).any(CachedRow::is_open);
-    assert_eq!(state.columns.are_closed(), !open, "the count of open sources");
+    let incomplete = sources.iter().filter_map(|source| state.cached_row(*source)).any(CachedRow::is_incomplete);
+    assert_eq!(state.columns.are_complete(), !incomplete, "the count of incomplete sources");
 }
 
 fn given(state: &State, source: Source, ever: bool) -> Bits {

@@ -19,7 +19,7 @@ use super::user_summaries::Summary;
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Timestamp;
-use crate::resolver::bits::{Bits, Row};
+use crate::resolver::bits::{BitRow, Bits};
 
 /// The next action of a walk after it has visited a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
     })
 }
 
-/// Everything that a user that was found may do at an instant. If none of its sources is open, it is the union of their
+/// Everything that a user that was found may do at an instant. If none of its sources is incomplete, it is the union of their
 /// rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
     let complete = if let FoundBy::Entry(entry) = user.0 { entry.columns() } else { None };
@@ -109,11 +109,11 @@ pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -
         Summary::Windowed(held) => held.active(when).filter(|column| *column != 0).map(u32::from).collect(),
     };
     let sources = columns.iter().filter_map(|column| state.columns.source(*column));
-    if columns.iter().any(|column| state.columns.is_open(*column)) {
+    if columns.iter().any(|column| state.columns.is_incomplete(*column)) {
         return effective_from(state, sources, when);
     }
     let rows = sources.filter_map(|source| state.row_always(source));
-    Bits::union_of(&rows.collect::<SmallVec<[&Row; USUAL]>>())
+    Bits::union_of(&rows.collect::<SmallVec<[&BitRow; USUAL]>>())
 }
 
 /// Whether a user is in one of these groups, which are sorted, at an instant: directly or through a subgroup.
@@ -143,7 +143,7 @@ pub(crate) fn effective_from(state: &State, held: impl Iterator<Item = Source>, 
         if let Some(cached) = cached {
             bits.union_row(cached.always.row(&state.grantable));
         }
-        if cached.is_some_and(|cached| !cached.is_open()) {
+        if cached.is_some_and(|cached| !cached.is_incomplete()) {
             return Step::Past;
         }
         if let Source::Role(role) = source {

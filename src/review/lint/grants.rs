@@ -17,7 +17,7 @@ use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::snapshot::{reverse, walk};
-use crate::review::Place;
+use crate::review::EntityRef;
 
 /// A pattern that matches at least this many permissions is reported, whatever the tenant has.
 const MUCH: usize = 100;
@@ -56,7 +56,7 @@ pub(super) fn all_permissions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     Box::new(rows.filter(|row| !row.is_suspended()).filter_map(move |row| {
         let count = all.len();
         all.is_subset(&walk::effective(state, row, &when)).then(|| {
-            let place = Place::of(row);
+            let place = EntityRef::of(row);
             let message = format!("{place} has all {count} permissions");
             Finding::new(Code::AllPermissions, place, message)
         })
@@ -93,7 +93,7 @@ fn patterns<'m>(
     Box::new(granted.filter_map(move |(row, pattern)| {
         let matched = *counts.entry(pattern.clone()).or_insert_with(|| state.matched(pattern).len());
         is_found(pattern, matched, all).then(|| {
-            let (place, text) = (Place::of(row), Quoted(pattern.as_str()));
+            let (place, text) = (EntityRef::of(row), Quoted(pattern.as_str()));
             let message = match matched {
                 0 => format!("{place} grants {text}, which matches no permission"),
                 _ => format!("{place} grants {text}, which matches {matched} of {all} permissions"),
@@ -195,7 +195,7 @@ pub(super) fn redundant_inclusions<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     Box::new(own_roles(state).flat_map(move |(role, row)| {
         let (_, redundant) = inclusions(state, role);
         redundant.into_iter().filter_map(move |included| {
-            let (place, other) = (Place::of(row), Place::at(&state.roles, included)?);
+            let (place, other) = (EntityRef::of(row), EntityRef::at(&state.roles, included)?);
             let message = format!("{place} includes {other}, which adds no permission to it");
             Some(Finding::new(Code::RedundantInclusion, place, message).with(other))
         })
@@ -209,14 +209,14 @@ pub(super) fn covered_grants<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
 
 /// The grants of a role that another of its grants covers, or a role that it includes for more than that.
 fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
-    let place = Place::of(row);
-    let finding = |grant: &str, by: String, other: Option<Place>| {
+    let place = EntityRef::of(row);
+    let finding = |grant: &str, by: String, other: Option<EntityRef>| {
         let message = format!("{place} grants {}, which {by}", Quoted(grant));
         let finding = Finding::new(Code::CoveredGrant, place.clone(), message).about_grant(grant);
         other.map_or(finding.clone(), |other| finding.with(other))
     };
     let by_pattern = |pattern: &Pattern| format!("is covered by its grant {}", Quoted(pattern.as_str()));
-    let by_role = |role: &Place| format!("is also granted by {role}, which it includes");
+    let by_role = |role: &EntityRef| format!("is also granted by {role}, which it includes");
     let mut names: Vec<u32> = row.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)).collect();
     names.sort_unstable_by(|a, b| state.permissions.name_at(*a).cmp(state.permissions.name_at(*b)));
     let rights = inclusions(state, role).0.into_iter().filter_map(|role| {
@@ -230,7 +230,7 @@ fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
         if let Some(pattern) = row.patterns.iter().find(|pattern| pattern.matches(slug)) {
             findings.push(finding(slug, by_pattern(pattern), None));
         } else if let Some((role, _)) = rights.iter().find(|(_, rights)| rights.has(state, permission)) {
-            let other = Place::at(&state.roles, *role);
+            let other = EntityRef::at(&state.roles, *role);
             findings.extend(other.map(|other| finding(slug, by_role(&other), Some(other))));
         }
     }
@@ -244,7 +244,7 @@ fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
             continue;
         }
         let by = rights.iter().find(|(_, rights)| rights.patterns.iter().any(|by| by.covers(pattern)));
-        if let Some(other) = by.and_then(|(role, _)| Place::at(&state.roles, *role)) {
+        if let Some(other) = by.and_then(|(role, _)| EntityRef::at(&state.roles, *role)) {
             findings.push(finding(text, by_role(&other), Some(other)));
         }
     }
@@ -271,7 +271,7 @@ pub(super) fn equal_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
             same.push(role);
         }
         let other = equal.filter(|_| is_own(&role) && !permissions.is_empty())?;
-        let (place, other) = (Place::at(&state.roles, role)?, Place::at(&state.roles, other)?);
+        let (place, other) = (EntityRef::at(&state.roles, role)?, EntityRef::at(&state.roles, other)?);
         let count = permissions.len();
         let what = if count == 1 { "permission".to_owned() } else { format!("{count} permissions") };
         let message = format!("{place} gives the same {what} as {other}");

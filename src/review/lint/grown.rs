@@ -11,7 +11,7 @@ use crate::resolver::moment::Moment;
 use crate::resolver::snapshot::Snapshot;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Row as _;
-use crate::review::Place;
+use crate::review::EntityRef;
 
 /// The most permissions that a sentence lists.
 const MOST_LISTED: usize = 10;
@@ -39,7 +39,7 @@ pub(super) fn patterns_that_have_grown<'m>(moment: &'m Moment<'_>, earlier: &'m 
     Box::new(granted.filter_map(move |(row, pattern)| {
         let compare = || newly_matched(before, state, pattern);
         let permissions = known.entry(pattern.clone()).or_insert_with(compare).as_deref()?;
-        let (place, text) = (Place::of(row), Quoted(pattern.as_str()));
+        let (place, text) = (EntityRef::of(row), Quoted(pattern.as_str()));
         let message = format!("{place} grants {text}, which now also matches {permissions}");
         Some(Finding::new(Code::PatternHasGrown, place, message).about_grant(pattern.as_str()))
     }))

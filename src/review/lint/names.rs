@@ -13,21 +13,22 @@ use crate::model::error::{Quoted, is_hidden};
 use crate::resolver::moment::Moment;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Origin, Row, Table};
-use crate::review::Place;
+use crate::review::EntityRef;
 
 pub(super) fn hidden_characters<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     let state = &moment.compiled().state;
     let keys = rows(&state.users).filter(|row| has_hidden(row.key().as_str(), false)).map(|row| {
-        let place = Place::of(row);
+        let place = EntityRef::of(row);
         let message = format!("the key of {place} has characters that cannot be seen");
         Finding::new(Code::HiddenCharacters, place, message)
     });
-    let users = rows(&state.users).filter_map(|row| hidden_name(Place::of(row), row.record.display_name()?.as_str()));
-    let groups = rows(&state.groups).filter_map(|row| hidden_name(Place::of(row), row.record.name.as_str()));
+    let users =
+        rows(&state.users).filter_map(|row| hidden_name(EntityRef::of(row), row.record.display_name()?.as_str()));
+    let groups = rows(&state.groups).filter_map(|row| hidden_name(EntityRef::of(row), row.record.name.as_str()));
     let roles = rows(&state.roles).filter(|row| row.origin == Origin::Tenant);
-    let roles = roles.filter_map(|row| hidden_name(Place::of(row), row.record.name.as_str()));
+    let roles = roles.filter_map(|row| hidden_name(EntityRef::of(row), row.record.name.as_str()));
     let permissions = rows(&state.permissions).filter(|row| row.origin == Origin::Tenant);
-    let permissions = permissions.filter_map(|row| hidden_name(Place::of(row), row.record.name.as_str()));
+    let permissions = permissions.filter_map(|row| hidden_name(EntityRef::of(row), row.record.name.as_str()));
     Box::new(keys.chain(users).chain(groups).chain(roles).chain(permissions))
 }
 
@@ -35,7 +36,7 @@ fn rows<R: Row>(table: &Table<R>) -> impl Iterator<Item = &R> {
     table.sorted().filter_map(|n| table.row(n))
 }
 
-fn hidden_name(place: Place, name: &str) -> Option<Finding> {
+fn hidden_name(place: EntityRef, name: &str) -> Option<Finding> {
     has_hidden(name, true).then(|| {
         let message = format!("the name of {place}, {}, has characters that cannot be seen", Quoted(name));
         Finding::new(Code::HiddenCharacters, place, message)
@@ -132,7 +133,7 @@ fn in_table<R: Row>(
             return None;
         }
         let (row, other) = if row.origin() == Origin::Tenant { (row, other) } else { (other, row) };
-        let (place, other) = (Place::of(row), Place::of(other));
+        let (place, other) = (EntityRef::of(row), EntityRef::of(other));
         let how = if code == Code::CaseVariants { "differs only in case from" } else { "looks like" };
         let message = format!("{place} {how} {}", Quoted(&other.name));
         Some(Finding::new(code, place, message).with(other))

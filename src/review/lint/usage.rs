@@ -13,7 +13,7 @@ use crate::resolver::snapshot::edges::Edges;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Origin;
 use crate::resolver::tables::sorted_seq::SortedSeq;
-use crate::review::{Place, changes};
+use crate::review::{EntityRef, changes};
 
 pub(super) fn catalog_conflicts<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     Box::new(moment.snapshot().conflicts().into_iter().map(|found| conflict(&found)))
@@ -23,7 +23,7 @@ pub(super) fn catalog_conflicts<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
 pub(crate) fn conflict(conflict: &SlugConflict) -> Finding {
     let slug = Quoted(conflict.slug.as_str()).to_string();
     let (entity, own) = (conflict.entity, conflict.own);
-    let place = Place { entity, id: own, name: conflict.slug.to_string() };
+    let place = EntityRef { entity, id: own, name: conflict.slug.to_string() };
     let id = own.to_string();
     let message = format!("{entity} {slug} belongs to the tenant, with the id {}, and to the catalog", Quoted(&id));
     let mut finding = Finding::new(Code::CatalogConflict, place, message);
@@ -37,9 +37,9 @@ pub(super) fn removed_from_catalog<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     let state = &moment.compiled().state;
     let is_removed = |origin| origin == Origin::RemovedFromCatalog;
     let roles = state.roles.all().filter_map(|n| state.roles.row(n));
-    let roles = roles.filter(move |row| is_removed(row.origin)).map(Place::of);
+    let roles = roles.filter(move |row| is_removed(row.origin)).map(EntityRef::of);
     let permissions = state.permissions.all().filter_map(|n| state.permissions.row(n));
-    let permissions = permissions.filter(move |row| is_removed(row.origin)).map(Place::of);
+    let permissions = permissions.filter(move |row| is_removed(row.origin)).map(EntityRef::of);
     Box::new(permissions.chain(roles).map(|place| {
         let message = format!("{place} was removed from the catalog, and something still refers to it");
         Finding::new(Code::RemovedFromCatalog, place, message)
@@ -69,7 +69,7 @@ pub(super) fn unused_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     follow(used.clone().iter(), |role| state.includes(role), |role| used.insert(role));
     let own = state.roles.sorted().filter(move |n| !used.contains(*n)).filter_map(|n| state.roles.row(n));
     Box::new(own.filter(|row| row.origin == Origin::Tenant).map(|row| {
-        let place = Place::of(row);
+        let place = EntityRef::of(row);
         let message = if row.is_unused() {
             format!("nothing assigns or includes {place}")
         } else {
@@ -87,7 +87,7 @@ pub(super) fn empty_groups<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
     let populated = populated(state, moment.instant());
     let empty = state.groups.sorted().filter(move |n| !populated.contains(*n)).filter_map(|n| state.groups.row(n));
     Box::new(empty.map(|row| {
-        let place = Place::of(row);
+        let place = EntityRef::of(row);
         let message = format!("{place} has no members, neither direct nor inherited ones");
         Finding::new(Code::EmptyGroup, place, message)
     }))
@@ -110,13 +110,15 @@ fn populated(state: &State, from: Timestamp) -> Bits {
 
 /// Whether one of these relations has not ended.
 fn has_any<'s>(
-    backs: &SortedSeq<ReverseEdge>,
+    reverse_edges: &SortedSeq<ReverseEdge>,
     to: u32,
     from: Timestamp,
     edges: impl Fn(u32) -> Option<Edges<'s>>,
 ) -> bool {
-    let window = |back: ReverseEdge| must(edges(back.from()).and_then(|edges| edges.get(to)), FAR_END);
-    backs.iter().any(|back| !back.is_windowed() || window(*back).is_some_and(|edge| !edge.window.has_ended(from)))
+    let window = |reverse: ReverseEdge| must(edges(reverse.from()).and_then(|edges| edges.get(to)), FAR_END);
+    reverse_edges
+        .iter()
+        .any(|reverse| !reverse.is_windowed() || window(*reverse).is_some_and(|edge| !edge.window.has_ended(from)))
 }
 
 pub(super) fn expired_memberships<'m>(moment: &'m Moment<'_>) -> Findings<'m> {

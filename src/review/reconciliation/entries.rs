@@ -9,7 +9,7 @@ use crate::model::catalog::Catalog;
 use crate::model::error::{EntityKind, Quoted};
 use crate::model::records::Slug;
 use crate::review::lint::{Code, Finding};
-use crate::review::{Place, lint};
+use crate::review::{EntityRef, lint};
 
 /// An entry of either kind.
 #[derive(Clone, Copy)]
@@ -20,8 +20,8 @@ struct CatalogEntry<'c> {
 }
 
 impl CatalogEntry<'_> {
-    fn place(&self) -> Place {
-        Place { entity: self.entity, id: self.id, name: self.slug.to_string() }
+    fn place(&self) -> EntityRef {
+        EntityRef { entity: self.entity, id: self.id, name: self.slug.to_string() }
     }
 }
 
@@ -162,7 +162,7 @@ pub(super) fn slugs_reserved(reconciliation: &Reconciliation) -> Findings<'_> {
     let reserved = reconciliation.after.reserved_slugs(after).into_iter();
     Box::new(reserved.filter(move |slug| !present.contains(&slug.own)).map(|reserved| {
         let (slug, prefix) = (reserved.slug.to_string(), Quoted(&reserved.prefix));
-        let place = Place { entity: reserved.entity, id: reserved.own, name: slug };
+        let place = EntityRef { entity: reserved.entity, id: reserved.own, name: slug };
         let message = format!("{place} of the tenant would begin with {prefix}, which the catalog reserves");
         Finding::new(Code::SlugReserved, place, message)
     }))

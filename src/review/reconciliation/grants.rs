@@ -12,7 +12,7 @@ use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Origin, Row};
-use crate::review::Place;
+use crate::review::EntityRef;
 use crate::review::lint::{Code, Finding, list};
 
 /// Whether something gives less or more than before.
@@ -79,7 +79,7 @@ pub(super) fn roles_changed(reconciliation: &Reconciliation) -> Findings<'_> {
             (true, false) => format!("would no longer give {}", list(&lost)),
             (false, false) => format!("would also give {}, and no longer {}", list(&gained), list(&lost)),
         };
-        let place = Place::of(row);
+        let place = EntityRef::of(row);
         let message = format!("{place} of the catalog {sentence}");
         Some(Finding::new(Code::RoleChanged, place, message))
     }))
@@ -119,7 +119,7 @@ fn grants(reconciliation: &Reconciliation, code: Code, way: Way) -> Findings<'_>
     Box::new(named.filter_map(move |(role, permission)| {
         let rows: [Option<&PermissionRow>; 2] = reconciliation.permission(permission.record.id);
         way.is_met(rows.map(|row| row.is_some_and(PermissionRow::is_grantable))).then(|| {
-            let (place, slug) = (Place::of(role), shown(reconciliation, permission));
+            let (place, slug) = (EntityRef::of(role), shown(reconciliation, permission));
             let gone = |row: Option<&PermissionRow>| row.is_none_or(|row| row.origin == Origin::RemovedFromCatalog);
             let [old, new] = rows;
             let what = match way {
@@ -160,7 +160,7 @@ fn inclusions(reconciliation: &Reconciliation, code: Code, way: Way) -> Findings
     });
     Box::new(included.filter(move |(_, other)| way.is_met(is_given(reconciliation, other.id()))).map(
         move |(role, other)| {
-            let (place, other) = (Place::of(role), Place::of(other));
+            let (place, other) = (EntityRef::of(role), EntityRef::of(other));
             let what = match way {
                 Way::Lost => "is removed from the catalog, and would give nothing",
                 Way::Regained => "is added to the catalog again, and would give something again",
@@ -184,12 +184,12 @@ fn assignments(reconciliation: &Reconciliation, code: Code, way: Way) -> Finding
     let roles = before.roles.all().filter_map(|number| before.roles.row(number));
     let changed = roles.filter(move |role| way.is_met(is_given(reconciliation, role.id())));
     Box::new(changed.flat_map(move |role| {
-        let groups = role.groups.iter().filter_map(|back| Place::at(&before.groups, back.from()));
-        let users = role.users.iter().filter_map(|back| Place::at(&before.users, back.from()));
+        let groups = role.groups.iter().filter_map(|reverse| EntityRef::at(&before.groups, reverse.from()));
+        let users = role.users.iter().filter_map(|reverse| EntityRef::at(&before.users, reverse.from()));
         groups.chain(users).map(move |holder| {
             let (other, what) = match way {
-                Way::Lost => (Place::of(role), "is removed from the catalog, and would give nothing"),
-                Way::Regained => (Place::of(role), "is added to the catalog again, and would give something again"),
+                Way::Lost => (EntityRef::of(role), "is removed from the catalog, and would give nothing"),
+                Way::Regained => (EntityRef::of(role), "is added to the catalog again, and would give something again"),
             };
             let message = format!("{holder} has {other}, which {what}");
             Finding::new(code, holder, message).with(other)
@@ -233,7 +233,7 @@ fn patterns<'r>(
         let matched = Rc::clone(known.entry(pattern.clone()).or_insert_with(compare));
         let permissions = found(&matched);
         (!permissions.is_empty()).then(|| {
-            let (place, text) = (Place::of(role), Quoted(pattern.as_str()));
+            let (place, text) = (EntityRef::of(role), Quoted(pattern.as_str()));
             let message = format!("{place} grants {text}, which {what} {}", list(permissions));
             Finding::new(code, place, message).about_grant(pattern.as_str())
         })

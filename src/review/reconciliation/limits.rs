@@ -6,7 +6,7 @@ use super::{Findings, Reconciliation};
 use crate::model::error::{AssertionViolation, HeldRole, Quoted};
 use crate::model::internal_fault::must;
 use crate::resolver::snapshot::edge::NEAR_END;
-use crate::review::Place;
+use crate::review::EntityRef;
 use crate::review::lint::{Code, Finding};
 
 pub(super) fn assertions_that_fail(reconciliation: &Reconciliation) -> Findings<'_> {
@@ -17,10 +17,11 @@ pub(super) fn assertions_that_fail(reconciliation: &Reconciliation) -> Findings<
     let new = after.items.into_iter().filter(move |violation| !known.contains(&key(violation)));
     Box::new(new.filter_map(|violation| {
         let state = &reconciliation.before.0.state;
-        let assertion = Place::at(&state.assertions, must(state.assertions.by_name(&violation.assertion), NEAR_END)?)?;
+        let assertion =
+            EntityRef::at(&state.assertions, must(state.assertions.by_name(&violation.assertion), NEAR_END)?)?;
         let message = format!("{} would not hold any more: {}", assertion, violation.problem);
         let finding = Finding::new(Code::AssertionFails, assertion, message);
-        Some(match state.users.by_name(&violation.user).and_then(|user| Place::at(&state.users, user)) {
+        Some(match state.users.by_name(&violation.user).and_then(|user| EntityRef::at(&state.users, user)) {
             Some(user) => finding.with(user),
             None => finding,
         })
@@ -38,9 +39,9 @@ pub(super) fn separations_exceeded(reconciliation: &Reconciliation) -> Findings<
     });
     Box::new(new.filter_map(|excess| {
         let state = &reconciliation.before.0.state;
-        let user = Place::at(&state.users, must(state.users.by_name(&excess.user), NEAR_END)?)?;
+        let user = EntityRef::at(&state.users, must(state.users.by_name(&excess.user), NEAR_END)?)?;
         let number = must(state.separations.by_name(&excess.separation), NEAR_END)?;
-        let separation = Place::at(&state.separations, number)?;
+        let separation = EntityRef::at(&state.separations, number)?;
         let roles: Vec<String> = excess.roles.iter().map(|held: &HeldRole| Quoted(&held.role).to_string()).collect();
         let (most, roles) = (excess.at_most, roles.join(", "));
         let message = format!("{user} would hold {roles}, of which {separation} allows {most}");

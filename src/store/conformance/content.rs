@@ -9,7 +9,7 @@ use super::samples::{
 };
 use crate::model::records::{
     AssertionId, AssertionRecord, Assignment, Change, Description, Expectation, ExternalId, Grant, Granted, GroupId,
-    GroupRecord, Holder, Inclusion, Manager, Membership, Name, Parent, Pattern, PermissionId, PermissionRecord,
+    GroupRecord, Holder, Inclusion, Manager, Membership, Name, ParentLink, Pattern, PermissionId, PermissionRecord,
     PermissionRef, Record, RecordKind, RoleId, RoleRecord, RoleRef, SeparationId, SeparationRecord, Slug, Status,
     Timestamp, UserId, UserKey, UserRecord, Window,
 };
@@ -114,7 +114,7 @@ pub(super) fn each_kind(variant: &str, status: Status, window: Window) -> CaseRe
         grant(Granted::Pattern(pattern)),
         Record::Inclusion(Inclusion { role: role_id(4), included: RoleRef::Own(role_id(5)) }),
         Record::Inclusion(Inclusion { role: role_id(4), included: catalog_role.clone() }),
-        Record::Parent(Parent { group, parent: GroupId::from_uuid(id(6)), window }),
+        Record::Parent(ParentLink { group, parent: GroupId::from_uuid(id(6)), window }),
         assigned(RoleRef::Own(role_id(4)), Holder::User(user)),
         assigned(RoleRef::Own(role_id(4)), Holder::Group(group)),
         assigned(catalog_role.clone(), Holder::User(user)),
@@ -208,7 +208,7 @@ pub(super) fn windowed() -> CaseResult<Vec<Record>> {
     for (number, window) in windows.into_iter().enumerate() {
         let number = id(u128::try_from(number).unwrap_or(0));
         let user = UserId::from_uuid(number);
-        records.push(Record::Parent(Parent { group: GroupId::from_uuid(number), parent: wider, window }));
+        records.push(Record::Parent(ParentLink { group: GroupId::from_uuid(number), parent: wider, window }));
         records.push(Record::Membership(Membership { user, group, window }));
         records.push(Record::Assignment(Assignment {
             role: RoleRef::Own(role_id(1)),

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use rolecall::records::{
-    Assignment, Change, CommitId, Envelope, Granted, Holder, Membership, Parent, Position, Record, RecordKey,
+    Assignment, Change, CommitId, Envelope, Granted, Holder, Membership, ParentLink, Position, Record, RecordKey,
     RecordKind, Revision, Status, TenantId, TenantSlug, Timestamp, UserId, UserKey, UserRecord, Window,
 };
 use uuid::Uuid;

@@ -185,7 +185,7 @@ impl Flaw for DropsWindowsOfParents {
         sink: &mut dyn Sink,
     ) -> Result<Option<Position>, StoreError> {
         let widened = |record| match record {
-            Record::Parent(link) => Record::Parent(Parent { window: Window::ALWAYS, ..link }),
+            Record::Parent(link) => Record::Parent(ParentLink { window: Window::ALWAYS, ..link }),
             other => other,
         };
         load_altered(store, tenant_id, sink, |records| records.into_iter().map(widened).collect()).await

@@ -7,7 +7,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::error::RelationKind;
 use rolecall::records::{GroupId, RoleId, UserId};
-use rolecall::review::{Place, WindowChange};
+use rolecall::review::{EntityRef, WindowChange};
 use rolecall::{EntityKind, Moment, Window};
 use rolecall_axum::Problem;
 use serde::Deserialize;
@@ -83,7 +83,7 @@ fn shown(frame: &Frame, moment: &Moment<'_>, change: &WindowChange) -> Markup {
     }
 }
 
-fn display_name(moment: &Moment<'_>, place: &Place) -> String {
+fn display_name(moment: &Moment<'_>, place: &EntityRef) -> String {
     let name = match place.entity {
         EntityKind::User => moment.user(UserId::from_uuid(place.id)).map(|user| user.name().to_owned()),
         EntityKind::Group => moment.group(GroupId::from_uuid(place.id)).map(|group| group.name.to_string()),

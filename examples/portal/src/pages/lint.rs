@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use rolecall::EntityKind;
-use rolecall::review::{Code, Finding, Place, Severity};
+use rolecall::review::{Code, EntityRef, Finding, Severity};
 use rolecall_axum::Problem;
 use serde::Deserialize;
 
@@ -95,7 +95,7 @@ fn row(frame: &Frame, finding: &Finding) -> Markup {
 }
 
 /// A link to where it can be changed.
-fn place(frame: &Frame, place: &Place) -> Markup {
+fn place(frame: &Frame, place: &EntityRef) -> Markup {
     let (list, is_readable) = match place.entity {
         EntityKind::User => ("users", frame.rights.read_users),
         EntityKind::Group => ("groups", frame.rights.read_groups),

@@ -7,15 +7,15 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
-fn cached_row(numbers: &[u32], open: bool) -> CachedRow {
+fn cached_row(numbers: &[u32], incomplete: bool) -> CachedRow {
     let bits: Bits = numbers.iter().copied().collect();
-    let always = Row::from_bits(&bits);
+    let always = BitRow::from_bits(&bits);
     let always = Given::These(always);
-    CachedRow { ever: if open { Ever::Unknown } else { Ever::Same }, always, extra: 0 }
+    CachedRow { ever: if incomplete { Ever::Unknown } else { Ever::Same }, always, extra: 0 }
 }
 
-fn row(cached: &CachedRow) -> &Row {
-    cached.always.row(&Row::EMPTY)
+fn row(cached: &CachedRow) -> &BitRow {
+    cached.always.row(&BitRow::EMPTY)
 }
 
 /// Gives the sources their columns, group before role for each number.
@@ -33,23 +33,26 @@ fn a_column_equals_its_row_and_older_clones_do_not_change() {
     let (group, role) = (Source::Group(70), Source::Role(3));
     let both = [group, role].map(|source| u16::try_from(columns.column(source).unwrap()).unwrap());
     let first = cached_row(&[5, 700], false);
-    columns.replace(group, None, &first, &Row::EMPTY);
+    columns.replace(group, None, &first, &BitRow::EMPTY);
     let older = columns.clone();
-    columns.replace(role, None, &cached_row(&[5, 64], true), &Row::EMPTY);
-    columns.replace(group, Some(&first), &cached_row(&[5, 6], false), &Row::EMPTY);
+    columns.replace(role, None, &cached_row(&[5, 64], true), &BitRow::EMPTY);
+    columns.replace(group, Some(&first), &cached_row(&[5, 6], false), &BitRow::EMPTY);
     let held = |columns: &Columns| (0..1_000).filter(|p| columns.any_of(&both, *p)).collect::<Vec<_>>();
     assert_eq!((held(&older), held(&columns)), (vec![5, 700], vec![5, 6, 64]));
-    assert_eq!((older.are_closed(), columns.are_closed()), (true, false));
-    assert_eq!((older.any_open(&both), columns.any_open(&both), columns.any_open(&[both[0], 0])), (false, true, false));
-    columns.replace(role, Some(&cached_row(&[5, 64], true)), &cached_row(&[], false), &Row::EMPTY);
-    assert!(columns.are_closed() && !columns.any_open(&both));
+    assert_eq!((older.are_complete(), columns.are_complete()), (true, false));
+    assert_eq!(
+        (older.any_incomplete(&both), columns.any_incomplete(&both), columns.any_incomplete(&[both[0], 0])),
+        (false, true, false)
+    );
+    columns.replace(role, Some(&cached_row(&[5, 64], true)), &cached_row(&[], false), &BitRow::EMPTY);
+    assert!(columns.are_complete() && !columns.any_incomplete(&both));
     assert!(!columns.any_of(&[0; 7], 64) && !columns.any_of(&both, u32::MAX));
 }
 
 #[test]
 fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
     let mut columns = with_sources(0..9_001);
-    columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], false), &Row::EMPTY);
+    columns.replace(Source::Group(0), None, &cached_row(&[5, 64, 128], false), &BitRow::EMPTY);
     let widths = |columns: &Columns| match &columns.pages {
         Pages::Few(pages) => pages.iter().map(|page| page.len()).collect::<Vec<_>>(),
         Pages::Many(pages) => pages.iter().map(|page| page.len() / PARTS * WIDTH).collect(),
@@ -58,7 +61,7 @@ fn a_small_tenant_has_short_columns_and_keeps_their_contents_when_it_grows() {
     let mut written = vec![(0, 5)];
     for (group, wide) in [(4, 128), (63, 128), (64, 256), (2_000, 4_096), (9_000, 18_048)] {
         let older = columns.clone();
-        columns.replace(Source::Group(group), None, &cached_row(&[7], false), &Row::EMPTY);
+        columns.replace(Source::Group(group), None, &cached_row(&[7], false), &BitRow::EMPTY);
         assert_eq!(widths(&columns), [wide; 3 * BLOCKS], "group {group}");
         let has = |columns: &Columns, (group, permission)| {
             columns.has(columns.column(Source::Group(group)).unwrap(), permission)
@@ -107,16 +110,16 @@ proptest! {
     ) {
         let mut columns = with_sources(0..400);
         let mut rows: HashMap<Source, CachedRow> = HashMap::new();
-        for (is_group, number, numbers, open) in steps {
+        for (is_group, number, numbers, incomplete) in steps {
             let source = if is_group { Source::Group(number) } else { Source::Role(number) };
-            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), open);
-            columns.replace(source, rows.get(&source), &after, &Row::EMPTY);
+            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), incomplete);
+            columns.replace(source, rows.get(&source), &after, &BitRow::EMPTY);
             rows.insert(source, after);
-            prop_assert_eq!(columns.are_closed(), rows.values().all(|cached| !cached.is_open()));
+            prop_assert_eq!(columns.are_complete(), rows.values().all(|cached| !cached.is_incomplete()));
         }
         for (source, cached) in &rows {
             let column = columns.column(*source).unwrap();
-            prop_assert_eq!(columns.is_open(column), cached.is_open());
+            prop_assert_eq!(columns.is_incomplete(column), cached.is_incomplete());
             prop_assert!((0..256).all(|p| columns.has(column, p) == row(cached).contains(p)));
             let is_listed = |p| columns.sources_with(p).filter(|other| other == source).count() == 1;
             prop_assert!((0..256).all(|p| is_listed(p) == row(cached).contains(p)));
@@ -146,10 +149,10 @@ proptest! {
     ) {
         let mut columns = with_sources(0..sources);
         let mut before: HashMap<Source, CachedRow> = HashMap::new();
-        for (number, numbers, open) in rows {
+        for (number, numbers, incomplete) in rows {
             let source = Source::Group(number % sources);
-            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), open);
-            columns.replace(source, before.get(&source), &after, &Row::EMPTY);
+            let after = cached_row(&numbers.into_iter().collect::<Vec<_>>(), incomplete);
+            columns.replace(source, before.get(&source), &after, &BitRow::EMPTY);
             before.insert(source, after);
         }
         for (source, cached) in &before {
@@ -166,7 +169,7 @@ proptest! {
             prop_assert_eq!(columns.any_of(&padded, permission), expected != 0);
             prop_assert_eq!(columns.count_with(permission), columns.sources_with(permission).count());
         }
-        let is_open = |column: &u16| columns.is_open(u32::from(*column));
-        prop_assert_eq!(columns.any_open(&padded), asked.iter().any(is_open));
+        let is_incomplete = |column: &u16| columns.is_incomplete(u32::from(*column));
+        prop_assert_eq!(columns.any_incomplete(&padded), asked.iter().any(is_incomplete));
     }
 }

@@ -5,8 +5,8 @@ use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
 use crate::model::invariants::Violation;
 use crate::model::records::{
-    Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, Parent, PermissionRef, Record, RoleId, RoleRef,
-    Window,
+    Assignment, Change, Grant, Granted, Holder, Inclusion, Membership, ParentLink, PermissionRef, Record, RoleId,
+    RoleRef, Window,
 };
 use crate::resolver::bits::Bits;
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END, ReverseEdge};
@@ -180,7 +180,7 @@ impl Edit<'_> {
         Some(())
     }
 
-    fn put_parent(&mut self, edge: &Parent, whole: &Record, before: Option<Window>) -> Result<bool> {
+    fn put_parent(&mut self, edge: &ParentLink, whole: &Record, before: Option<Window>) -> Result<bool> {
         let dangling = || Violation::Dangling { edge: whole.key(), entity: EntityKind::Group };
         let group = self.state.groups.by_id(edge.group.as_uuid()).ok_or_else(dangling)?;
         let parent = self.state.groups.by_id(edge.parent.as_uuid()).ok_or_else(dangling)?;
@@ -189,19 +189,20 @@ impl Edit<'_> {
             return Ok(false);
         }
         if let Some(row) = must(self.state.groups.row_mut(parent), NEAR_END) {
-            set_reverse(&mut row.children, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
-                back.from().cmp(&group)
+            set_reverse(&mut row.children, ReverseEdge::new(group, edge.window), before.is_none(), |reverse| {
+                reverse.from().cmp(&group)
             });
         }
         Ok(true)
     }
 
-    fn remove_parent(&mut self, edge: &Parent) -> Option<()> {
+    fn remove_parent(&mut self, edge: &ParentLink) -> Option<()> {
         let group = self.state.groups.by_id(edge.group.as_uuid())?;
         let parent = self.state.groups.by_id(edge.parent.as_uuid())?;
         self.touched.groups.insert(group);
         self.state.groups.row_mut(group)?.edges.take(Source::Group(parent), edge.window).then_some(())?;
-        let far = self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|back| back.from().cmp(&group)));
+        let far =
+            self.state.groups.row_mut(parent).and_then(|row| row.children.remove(|reverse| reverse.from().cmp(&group)));
         must(far, FAR_END)?;
         Some(())
     }
@@ -224,7 +225,7 @@ impl Edit<'_> {
                 }
                 let key = users.name_at(user);
                 if let Some(row) = must(roles.row_mut(role), NEAR_END) {
-                    let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
+                    let order = |reverse: &ReverseEdge| users.name_at(reverse.from()).cmp(key);
                     set_reverse(&mut row.users, ReverseEdge::new(user, edge.window), before.is_none(), order);
                 }
                 self.summary(user);
@@ -238,8 +239,8 @@ impl Edit<'_> {
                     return Ok(false);
                 }
                 if let Some(row) = must(self.state.roles.row_mut(role), NEAR_END) {
-                    set_reverse(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |back| {
-                        back.from().cmp(&group)
+                    set_reverse(&mut row.groups, ReverseEdge::new(group, edge.window), before.is_none(), |reverse| {
+                        reverse.from().cmp(&group)
                     });
                 }
                 Ok(true)
@@ -255,7 +256,7 @@ impl Edit<'_> {
                 let State { users, roles, .. } = &mut *self.state;
                 users.row_mut(user)?.edges.take(Source::Role(role), edge.window).then_some(())?;
                 let key = users.name_at(user);
-                let far = roles.row_mut(role)?.users.remove(|back| users.name_at(back.from()).cmp(key));
+                let far = roles.row_mut(role)?.users.remove(|reverse| users.name_at(reverse.from()).cmp(key));
                 must(far, FAR_END)?;
                 self.summary(user);
             }
@@ -263,7 +264,7 @@ impl Edit<'_> {
                 let group = self.state.groups.by_id(id.as_uuid())?;
                 self.touched.groups.insert(group);
                 self.state.groups.row_mut(group)?.edges.take(Source::Role(role), edge.window).then_some(())?;
-                must(self.state.roles.row_mut(role)?.groups.remove(|back| back.from().cmp(&group)), FAR_END)?;
+                must(self.state.roles.row_mut(role)?.groups.remove(|reverse| reverse.from().cmp(&group)), FAR_END)?;
             }
         }
         self.forget_removed_role(role);
@@ -280,7 +281,7 @@ impl Edit<'_> {
         }
         let key = users.name_at(user);
         if let Some(row) = must(groups.row_mut(group), NEAR_END) {
-            let order = |back: &ReverseEdge| users.name_at(back.from()).cmp(key);
+            let order = |reverse: &ReverseEdge| users.name_at(reverse.from()).cmp(key);
             set_reverse(&mut row.members, ReverseEdge::new(user, edge.window), before.is_none(), order);
         }
         self.summary(user);
@@ -293,7 +294,7 @@ impl Edit<'_> {
         let State { users, groups, .. } = &mut *self.state;
         users.row_mut(user)?.edges.take(Source::Group(group), edge.window).then_some(())?;
         let key = users.name_at(user);
-        must(groups.row_mut(group)?.members.remove(|back| users.name_at(back.from()).cmp(key)), FAR_END)?;
+        must(groups.row_mut(group)?.members.remove(|reverse| users.name_at(reverse.from()).cmp(key)), FAR_END)?;
         self.summary(user);
         Some(())
     }
@@ -320,7 +321,7 @@ impl Edit<'_> {
         }
         if let Some(row) = must(self.state.groups.row_mut(group), NEAR_END) {
             let staying: Vec<ReverseEdge> =
-                row.members.iter().filter(|back| !users.contains(back.from())).copied().collect();
+                row.members.iter().filter(|reverse| !users.contains(reverse.from())).copied().collect();
             must_hold(staying.len() + leaving == members, FAR_END);
             row.members = ReverseEdges::from_sorted(staying);
         }
@@ -363,11 +364,11 @@ const MOST_STAYING: usize = 16;
 type ReverseEdges = crate::resolver::tables::sorted_seq::SortedSeq<ReverseEdge>;
 
 fn set_reverse(
-    backs: &mut ReverseEdges,
-    back: ReverseEdge,
+    reverse_edges: &mut ReverseEdges,
+    reverse: ReverseEdge,
     new: bool,
     order: impl Fn(&ReverseEdge) -> std::cmp::Ordering,
 ) {
-    let done = if new { backs.insert(back, order) } else { backs.replace(back, order) };
+    let done = if new { reverse_edges.insert(reverse, order) } else { reverse_edges.replace(reverse, order) };
     must_hold(done, FAR_END);
 }

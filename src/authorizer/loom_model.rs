@@ -19,7 +19,7 @@
 //! | an update returns and publishes nothing | all but `an_update_that_is_dropped_…` |
 //! | a dropped commit leaves the tenant available | `an_update_that_is_dropped_…` |
 //! | a close releases its turn at once | `nothing_answers_once_a_close_has_returned` |
-//! | 7 of the 10 faults of `write_queue/model.rs`: all but the order in the queue, the change of wakers, and the turn taken back first | `an_update_that_is_dropped_…`, and others for most of them |
+//! | 7 of the 10 faults of `write_queue/loom_model.rs`: all but the order in the queue, the change of wakers, and the turn taken back first | `an_update_that_is_dropped_…`, and others for most of them |
 
 use std::future::{Future, pending};
 use std::pin::pin;

@@ -26,6 +26,7 @@ use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied};
 use crate::varied_by_hand::{ByHand, by_hand};
+use crate::varied_reads::Reads;
 use crate::{nanos, per};
 
 /// Tenants are timed for so many questions, after so many that warm the caches up.
@@ -50,6 +51,8 @@ struct Subject {
     records: usize,
     /// A table by hand of the same organisation, made when a line needs it.
     by_hand: OnceCell<Box<dyn ByHand>>,
+    /// The reads of the questions, likewise.
+    reads: OnceCell<Reads>,
     /// The same tenant with an administrator, separations and binding assertions, opened when a line needs it.
     restricted: OnceCell<Tenant>,
 }
@@ -77,6 +80,7 @@ impl Subject {
             records: varied.records().len(),
             varied,
             by_hand: OnceCell::new(),
+            reads: OnceCell::new(),
             restricted: OnceCell::new(),
         }
     }
@@ -216,6 +220,9 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
     });
     compare(table, "by_id/throughput", both, 15, goal, |s| {
         throughput(&s.by_id, |(user, permission)| s.held.check(*user, *permission))
+    });
+    compare(table, "by_id/latency/reads", both, 15, Goal::None, |s| {
+        s.reads.get_or_init(|| Reads::new(&s.varied, &s.questions)).latency()
     });
     beside_by_hand(table, varied);
     compare(table, "by_handle/latency", both, 15, goal, |s| {

@@ -4,8 +4,9 @@
 //! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns
 //! that are always held, or up to five of which some are held within windows. With up to four columns, at least
 //! half of them within windows, it says instead what is active within one span of time (`steady_span.rs`), unless more than
-//! three are not. Of everything else it has the first six columns that are always held, which often decide. Where it does not decide, its number leads to the
-//! summary. An indexed user of one line has 22 columns instead of six, and one of two lines has 54.
+//! three are not. Of everything else it has the first six columns that are always held, which often decide. Where it does
+//! not decide, its number leads to the summary. An indexed user of one line has 22 columns instead of six, and one of two
+//! lines has 54.
 //!
 //! Next: `user_index.rs`, where indexed users are stored; `check.rs`, which reads them.
 
@@ -19,13 +20,14 @@ use crate::model::records::Timestamp;
 use crate::resolver::tables::persistent_hash_table::Item;
 
 /// The number of columns is the usual one of a summary, so that an indexed user has 32 bytes, or one that fills a cache
-/// line or two.
+/// line or two. In this order, everything but the last columns is in the first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct IndexedUser<const COLUMNS: usize = USUAL> {
     pub(crate) id: Uuid,
-    columns: [u16; COLUMNS],
     /// The number plus one; the two highest bits are the form. Zero is a free slot.
     tagged_number: u32,
+    columns: [u16; COLUMNS],
 }
 
 /// The form: all columns, each always held.

@@ -73,6 +73,11 @@ impl Variation {
         self.users
     }
 
+    /// Whether one role grants `*`. Then nobody else can be the only one who may do something.
+    pub(crate) fn has_star(&self) -> bool {
+        self.star
+    }
+
     /// The bytes of a user in the index by id: half a cache line, one or two, of which nine of ten places are used.
     pub(crate) fn entry_bytes(&self) -> usize {
         match self.memberships {

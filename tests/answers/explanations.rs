@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use rolecall::blocking::{Authorizer, Tenant};
-use rolecall::{Decision, Reason, Timestamp, Window};
+use rolecall::{Decision, Reason, Result, Timestamp, Tx, Window};
 
 /// A user `u` in a chain of groups `c0`, `c1`, …, the last of which has the roles `r00`, `r01`, …; each grants `p`.
 fn chain(groups: usize, roles: usize) -> Tenant {
@@ -107,6 +107,72 @@ fn a_denial_lists_what_would_grant_it_up_to_a_bound() {
     }
     let unknown = Decision::Denied(Reason::UnknownUser);
     assert_eq!([Decision::Allowed, unknown].map(|d| d.to_string()), ["allowed", "denied: the user is unknown"]);
+}
+
+/// Many roles and groups give the permission, between others that do not, and between some that the user has already.
+#[test]
+fn only_holders_that_would_help_are_listed_among_many() {
+    let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    acme.update(|tx| {
+        tx.create_permission("p")?;
+        tx.create_role("nothing")?;
+        for n in 0..300 {
+            tx.create_role(&format!("a-role{n:03}"))?;
+            tx.create_role(&format!("role{n:03}"))?.grant("p")?;
+            tx.create_group(&format!("a-group{n:03}"))?.assign("nothing")?;
+            tx.create_group(&format!("group{n:03}"))?.assign("role000")?;
+        }
+        let alice = tx.create_user("alice")?;
+        alice.suspend()?.join("group001")?.assign("role002")?.join("a-group003")?.done()
+    })
+    .unwrap();
+    let explanation = acme.explain("alice", "p");
+    let roles: Vec<_> = explanation.roles().iter().map(|role| role.slug.to_string()).collect();
+    let groups: Vec<_> = explanation.groups().iter().map(|group| group.slug.to_string()).collect();
+    let names = |kind: &str, held: usize| {
+        (0..).filter(|n| *n != held).map(|n| format!("{kind}{n:03}")).take(32).collect::<Vec<_>>()
+    };
+    assert_eq!((roles, groups), (names("role", 2), names("group", 1)));
+    assert!(explanation.has_more_holders());
+}
+
+/// Explanations are equal if all that they say is.
+#[test]
+fn explanations_that_differ_in_one_part_are_not_equal() {
+    let tenant = |more: &dyn Fn(&Tx) -> Result<()>| {
+        let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+        acme.update(|tx| {
+            tx.create_permission("posts:read")?;
+            tx.create_permission("posts:write")?;
+            tx.create_user("alice")?;
+            tx.create_user("bob")?;
+            more(tx)
+        })
+        .unwrap();
+        acme
+    };
+    let plain = tenant(&|_| Ok(()));
+    let same = tenant(&|tx| tx.create_user("carol")?.done());
+    let denied = plain.explain("alice", "posts:read");
+    assert_eq!(denied, plain.explain("alice", "posts:read"));
+    assert_ne!(denied, plain.explain("bob", "posts:read"));
+    assert_ne!(denied, plain.explain("alice", "posts:write"));
+    // The ids of entities differ from tenant to tenant, so the rest is compared where nothing is known of them.
+    assert_eq!(plain.explain("eve", "posts:read"), same.explain("eve", "posts:read"));
+    let (near, far) =
+        (plain.explain("bobb", "posts:read"), tenant(&|tx| tx.delete_user("bob")).explain("bobb", "posts:read"));
+    assert_ne!(near, far, "the suggestions differ");
+    // On one tenant, the paths differ and the roles that would grant it.
+    let role = |name: &'static str| move |tx: &Tx| tx.create_role(name)?.grant("posts:read")?.done();
+    plain.update(role("reader")).unwrap();
+    let granted = plain.explain("alice", "posts:read");
+    assert_ne!(denied, granted, "the roles that would grant it differ");
+    plain.update(|tx| tx.user("alice")?.assign("reader")?.done()).unwrap();
+    let allowed = plain.explain("alice", "posts:read");
+    plain.update(role("other")).unwrap();
+    assert_eq!(allowed, plain.explain("alice", "posts:read"), "only a denial lists roles");
+    plain.update(|tx| tx.user("alice")?.assign("other")?.done()).unwrap();
+    assert_ne!(allowed, plain.explain("alice", "posts:read"), "the paths differ");
 }
 
 /// Paths of equal length are ordered by the names along them. If those are equal, because a group and a role have the

@@ -134,6 +134,7 @@ fn a_violation_by_a_release_is_tolerated_but_must_not_grow() {
     // Changes after which no more fails than before are committed.
     acme.update(|tx| tx.user("alice")?.assign("approver")?.done()).unwrap();
     acme.update(|tx| tx.assertion("nobody-reads")?.set_description("An excess of a release.")?.done()).unwrap();
+    assert_eq!(acme.now().assertion("nobody-reads").unwrap().description, "An excess of a release.");
     let problem = refused(&acme, |tx| tx.user("alice")?.assign("auditor")?.done());
     assert!(problem.starts_with("user `alice` holds 3 of the roles: "), "{problem}");
     refused(&acme, |tx| tx.user("carol")?.assign("clerk")?.done());

@@ -140,6 +140,47 @@ fn every_edit_has_its_effect() {
     assert_eq!(now.groups_of("alice").len(), 2);
 }
 
+/// Excluding a role that is not included does nothing, even where including it would close a cycle.
+#[test]
+fn nothing_is_excluded_across_a_cycle() {
+    let (_a, acme) = acme();
+    acme.update(|tx| tx.create_role("owner")?.include("editor")?.done()).unwrap();
+    let done = acme.update(|tx| tx.role("editor")?.exclude("owner")?.done()).unwrap();
+    assert!(done.changes.is_empty());
+}
+
+/// Only removed relations can be given in another way. Neither what is added nor what is deleted is.
+#[test]
+fn only_what_is_removed_can_remain_in_another_way() {
+    let (_a, acme) = acme();
+    acme.update(|tx| {
+        tx.create_group("staff")?;
+        tx.create_group("engineering")?.add_parent("staff")?.add_member("alice")?.done()
+    })
+    .unwrap();
+    let ((), adds) = acme.plan(|tx| tx.user("alice")?.join("staff")?.done()).unwrap();
+    assert_eq!(adds.warnings(), []);
+    acme.commit(adds).unwrap();
+    let ((), removes) = acme.plan(|tx| tx.user("alice")?.leave("staff")?.done()).unwrap();
+    assert_eq!(removes.warnings().len(), 1);
+}
+
+/// A role that a group gets later gives its members something, although nothing of it is active yet.
+#[test]
+fn a_preview_finds_the_members_of_a_group_whose_role_begins_later() {
+    let (_a, acme) = acme();
+    acme.update(|tx| {
+        tx.create_group("staff")?.done()?;
+        (0..40).try_for_each(|n| tx.create_user(&format!("user{n}"))?.done())?;
+        tx.create_user("bob")?.join("staff")?.done()
+    })
+    .unwrap();
+    let start = Timestamp::from_secs(4_000_000_000).unwrap();
+    let ((), plan) = acme.plan(|tx| tx.group("staff")?.assign_during("editor", Window::from(start))?.done()).unwrap();
+    let changed = |at| plan.access_changes(at).map(|change| change.user.key.to_string()).collect::<Vec<_>>();
+    assert_eq!((changed(Timestamp::from_secs(0).unwrap()), changed(start)), (vec![], vec!["bob".to_owned()]));
+}
+
 #[test]
 fn set_roles_assigns_without_a_window() {
     let (_a, acme) = acme();

@@ -81,6 +81,7 @@ fn f27_a_rebased_plan_keeps_its_actor_and_note_and_gets_a_new_commit() {
     let authorizer = Authorizer::builder().store(store.clone()).clock(Arc::clone(&clock)).build();
     let acme = authorizer.create_tenant("acme", "Acme").unwrap();
     let approved = plan(&acme, |tx| tx.set_actor("alice")?.set_note("ticket 7")?.create_user("carol")?.done());
+    assert_eq!((approved.actor().unwrap().as_str(), approved.note().unwrap().as_str()), ("alice", "ticket 7"));
     acme.update(|tx| tx.create_user("dave")?.done()).unwrap();
     let before = acme.snapshot().position();
     clock.set(Timestamp::from_secs(2_000).unwrap());
@@ -498,4 +499,104 @@ fn f27_a_plan_that_renames_says_which_of_its_changes_closes_a_cycle() {
     assert_eq!(error.kind(), ErrorKind::Cycle);
     let conflict = RebaseConflict::of(&error).expect("a change of the plan closes the cycle");
     assert!(matches!(conflict.change.after(), Some(Record::Parent(_))), "{conflict:?}");
+}
+
+/// Beside the link that closes a cycle, the plan adds one that begins at the same group and one that ends there.
+#[test]
+fn f27_of_several_links_the_one_that_closes_a_cycle_is_named() {
+    let (_a, acme) = acme();
+    let approved = plan(&acme, |tx| {
+        tx.group("engineering")?.add_parent("backend")?.add_parent("staff")?;
+        tx.create_group("sales")?.add_parent("staff")?.done()
+    });
+    acme.update(|tx| tx.group("staff")?.add_parent("engineering")?.done()).unwrap();
+    let error = acme.rebase(&approved).unwrap_err();
+    let change = RebaseConflict::of(&error).unwrap().change.clone();
+    let id = |group| acme.now().group(group).unwrap().id;
+    let Some(Record::Parent(link)) = change.after() else { panic!("a parent link") };
+    assert_eq!((link.group, link.parent), (id("engineering"), id("staff")));
+}
+
+/// Beside the group that takes the external id, the plan creates one with another id.
+#[test]
+fn f27_the_group_is_named_whose_external_id_another_one_has() {
+    let (_a, acme) = acme();
+    let external = |tx: &Tx, slug: &str, id: &str| {
+        tx.create_group(slug)?.set_managed_by(Some("okta"))?.set_external_id(Some(id))?.done()
+    };
+    let approved = plan(&acme, |tx| {
+        tx.set_manager("okta")?;
+        external(tx, "sales", "8")?;
+        external(tx, "support", "7")?;
+        external(tx, "training", "9")
+    });
+    acme.update(|tx| external(tx.set_manager("okta")?, "people", "7")).unwrap();
+    let error = acme.rebase(&approved).unwrap_err();
+    let text = "group with the external id `7` of `okta` already exists";
+    assert!(error.kind() == ErrorKind::AlreadyExists && error.to_string().contains(text), "{error}");
+    let change = RebaseConflict::of(&error).unwrap().change.clone();
+    let Some(Record::Group(group)) = change.after() else { panic!("a group") };
+    assert_eq!(group.slug, "support");
+}
+
+/// A plan of a process with an old catalog gives an entry the slug that the new catalog has for another one.
+#[test]
+fn f27_a_rename_to_a_slug_of_the_next_catalog_is_refused() {
+    let (permissions, roles) = (&[PermissionDef::new("billing:read")], &[RoleDef::new("auditor")]);
+    let catalog = Catalog::new(&Definition { permissions, roles, ..Definition::default() }).unwrap();
+    let store = MemoryStore::default();
+    let old = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
+    populate(&old);
+    let renames: [(Run, &str); 2] = [
+        (|tx| tx.permission("posts:write")?.set_slug("billing:read")?.done(), "permission `billing:read`"),
+        (|tx| tx.role("viewer")?.set_slug("auditor")?.done(), "role `auditor`"),
+    ];
+    let names: [Run; 2] = [
+        |tx| tx.permission("posts:write")?.set_name("Write")?.done(),
+        |tx| tx.role("viewer")?.set_name("Viewer")?.done(),
+    ];
+    let (renames, names) = (renames.map(|(run, text)| (plan(&old, run), text)), names.map(|run| plan(&old, run)));
+    let new = Authorizer::builder().store(store).catalog(&catalog).build().tenant("acme").unwrap();
+    for (plan, text) in renames {
+        let error = new.rebase(&plan).unwrap_err();
+        let why = "the plan was made with another catalog";
+        assert_eq!(error.to_string(), format!("{why}: {text} already exists: the catalog defines it"));
+    }
+    for plan in names {
+        new.rebase(&plan).unwrap();
+    }
+}
+
+/// The plan takes the last assignment of a role away that the catalog has removed, and creates one with its slug.
+#[test]
+fn f27_a_plan_may_use_the_slug_that_it_frees() {
+    let roles = &[RoleDef::new("auditor")];
+    let catalog = Catalog::new(&Definition { roles, ..Definition::default() }).unwrap();
+    let store = MemoryStore::default();
+    let old =
+        Authorizer::builder().store(store.clone()).catalog(&catalog).build().create_tenant("acme", "Acme").unwrap();
+    populate(&old);
+    old.update(|tx| tx.user("alice")?.assign("auditor")?.done()).unwrap();
+    let new = Authorizer::builder().store(store).build().tenant("acme").unwrap();
+    let approved = plan(&new, |tx| {
+        tx.user("alice")?.unassign("auditor")?;
+        tx.create_role("auditor")?.done()
+    });
+    new.update(|tx| tx.create_user("dave")?.done()).unwrap();
+    new.commit(new.rebase(&approved).unwrap()).unwrap();
+    assert!(new.now().role("auditor").is_some() && new.now().roles_of("alice").is_empty());
+}
+
+/// Others take the id of a user that the plan creates, under another key.
+#[test]
+fn f27_an_id_that_belongs_to_another_entity_meanwhile_is_refused() {
+    let (_a, acme) = acme();
+    let id = rolecall::records::UserId::random();
+    let approved = plan(&acme, |tx| tx.create_user_with_id(id, "carol")?.done());
+    acme.update(|tx| tx.create_user_with_id(id, "dave")?.done()).unwrap();
+    let error = acme.rebase(&approved).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("the tenant has changed since the plan was made: user with id `{id}` already exists")
+    );
 }

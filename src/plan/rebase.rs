@@ -19,7 +19,7 @@ use super::Plan;
 use super::draft::{CommitContext, Draft};
 use super::managed::{self, Author};
 use super::tx::check_conflict;
-use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Relation, RelationKind, Result};
+use crate::model::error::{Asked, EntityKind, Error, ErrorKind, Quoted, Relation, RelationKind, Result};
 use crate::model::invariants::{Violation, refused};
 use crate::model::records::{Change, Granted, Record, RecordKey};
 use crate::resolver::snapshot::CompiledTenant;
@@ -179,11 +179,17 @@ impl<'a> Rebase<'a> {
             (before, Some(present)) => {
                 let windows = window_of(present).zip(change.after().or(before).and_then(window_of));
                 let is_done = change.after().is_some_and(|after| is_same(after, present));
+                let names = name_of(present).zip(change.after().and_then(name_of));
                 let reason = match (before, windows) {
                     (None, Some((found, wanted))) if found != wanted => {
                         format!("already exists with another window ({found})")
                     }
-                    (None, _) => "already exists".to_owned(),
+                    (None, _) => match names {
+                        Some(((_, found), (_, wanted))) if found != wanted => {
+                            format!("already exists under the name {}", Quoted(found))
+                        }
+                        _ => "already exists".to_owned(),
+                    },
                     (Some(_), _) if is_done => "has been changed in the same way".to_owned(),
                     (Some(_), Some((found, _))) => format!("has another window ({found})"),
                     (Some(_), None) => "has changed".to_owned(),

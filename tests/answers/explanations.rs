@@ -109,7 +109,7 @@ fn a_denial_lists_what_would_grant_it_up_to_a_bound() {
     assert_eq!([Decision::Allowed, unknown].map(|d| d.to_string()), ["allowed", "denied: the user is unknown"]);
 }
 
-/// Many roles and groups give the permission, between others that do not, and between some that the user has already.
+/// Many roles and groups give the permission, between others that do not, and some that the user will have.
 #[test]
 fn only_holders_that_would_help_are_listed_among_many() {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
@@ -122,8 +122,9 @@ fn only_holders_that_would_help_are_listed_among_many() {
             tx.create_group(&format!("a-group{n:03}"))?.assign("nothing")?;
             tx.create_group(&format!("group{n:03}"))?.assign("role000")?;
         }
+        let later = Window::from(at(4_000_000_000));
         let alice = tx.create_user("alice")?;
-        alice.suspend()?.join("group001")?.assign("role002")?.join("a-group003")?.done()
+        alice.join("a-group003")?.join_during("group001", later)?.assign_during("role002", later)?.done()
     })
     .unwrap();
     let explanation = acme.explain("alice", "p");

@@ -20,11 +20,15 @@ use super::creation_queue::CreationQueue;
 use super::tenant::Inner;
 use super::write_state::{WriteState, WriteStateKeeper, WriteStateRef};
 use crate::model::clock::Clock;
+use crate::model::internal_fault::must;
 use crate::model::records::{TenantId, TenantSlug, Timestamp};
 use crate::resolver::snapshot::session::Session;
 
 /// Slugs come from outside, and tenant ids from a store. The hash is keyed, so nobody can choose names that collide.
 type KeyedMap<K, V> = HashMap<K, V, RandomState>;
+
+/// The name of the internal fault of a tenant in the order of use that is not open.
+const IN_ORDER: &str = "every tenant in the order of use is open";
 
 pub(crate) struct Registry {
     max_open: usize,
@@ -181,8 +185,10 @@ impl Maps {
     fn open(&mut self, tenant_id: TenantId, inner: &Arc<Inner>, now: Timestamp) -> Option<Arc<Inner>> {
         let earlier = self.take_out(tenant_id);
         // The tenant's own reference keeps the entry in the map.
-        let entry = self.tenants.get_mut(&tenant_id)?;
-        entry.open = Some(OpenTenant { inner: Arc::clone(inner), place: self.recent.push(tenant_id), handed_out: now });
+        if let Some(entry) = must(self.tenants.get_mut(&tenant_id), "a tenant that is opened has an entry") {
+            let place = self.recent.push(tenant_id);
+            entry.open = Some(OpenTenant { inner: Arc::clone(inner), place, handed_out: now });
+        }
         earlier
     }
 
@@ -219,7 +225,8 @@ impl Maps {
     }
 
     fn put_last(&mut self, tenant_id: TenantId) {
-        if let Some(open) = self.tenants.get(&tenant_id).and_then(|entry| entry.open.as_ref()) {
+        let open = self.tenants.get(&tenant_id).and_then(|entry| entry.open.as_ref());
+        if let Some(open) = must(open, IN_ORDER) {
             self.recent.touch(open.place);
         }
     }
@@ -240,8 +247,9 @@ impl Maps {
         let entry = self.tenants.get_mut(&tenant_id)?;
         let (open, slug) = (entry.open.take()?, entry.slug.take());
         let moved = self.recent.remove(open.place);
-        if let Some(other) = moved.and_then(|tenant_id| self.tenants.get_mut(&tenant_id)?.open.as_mut()) {
-            other.place = open.place;
+        if let Some(other) = moved {
+            let other = self.tenants.get_mut(&other).and_then(|entry| entry.open.as_mut());
+            must(other.map(|other| other.place = open.place), IN_ORDER);
         }
         self.remove_slug(slug, tenant_id);
         Some(open.inner)

@@ -4,16 +4,17 @@
 //! recurses. Nodes are numbers that this crate assigns, or indexes of a list. Callers cannot choose them, so the tables
 //! use the fast hash of hashbrown, which is seeded but does not resist an attacker.
 //!
-//! Deliberately absent: the graphs themselves, and names. [`crate::reference`] has its own closure: it is the oracle of
-//! the tests, so it shares no code with what it checks.
+//! Deliberately absent: the graphs themselves, and names. These have searches of their own: [`crate::reference`], the oracle
+//! of the tests, which shares no code with what it checks; the walk of a check (`walk.rs`), which stops at the first grant;
+//! and explanations (`resolver/explain`, `resolver/separations.rs`), which keep the window of each edge of a path.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::iter::Enumerate;
 use std::ops::ControlFlow;
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 
 /// Follows edges from these nodes. `visit` receives the target of each edge, possibly several times, and returns whether
 /// it is new. Only the edges of new nodes are followed.
@@ -31,8 +32,30 @@ pub(crate) fn follow<N: Copy, I: Iterator<Item = N>>(
     }
 }
 
-/// Returns these nodes and all nodes reachable from them. With each comes the node from which a shortest path leads to it:
-/// of several, the first one that was reached. The nodes where the search begins have none.
+/// Visits these nodes and all nodes reachable from them, the nearest first and each once, until `found` returns something.
+/// With each comes the node from which a shortest path leads to it: of several, the first one that was reached. The nodes
+/// where the search begins have none.
+///
+/// # Complexity
+/// O(nodes + edges) reached.
+pub(crate) fn nearest<N: Copy + Eq + Hash, I: IntoIterator<Item = N>, T>(
+    from: impl IntoIterator<Item = N>,
+    next: impl Fn(N) -> I,
+    mut found: impl FnMut(N, Option<N>) -> Option<T>,
+) -> Option<T> {
+    let mut seen = HashSet::new();
+    let mut todo: VecDeque<(N, Option<N>)> =
+        from.into_iter().filter(|node| seen.insert(*node)).map(|node| (node, None)).collect();
+    while let Some((node, before)) = todo.pop_front() {
+        if let Some(result) = found(node, before) {
+            return Some(result);
+        }
+        todo.extend(next(node).into_iter().filter(|to| seen.insert(*to)).map(|to| (to, Some(node))));
+    }
+    None
+}
+
+/// Returns these nodes and all nodes reachable from them, each with what [`nearest`] passes on.
 ///
 /// # Complexity
 /// O(nodes + edges) reached.
@@ -40,17 +63,12 @@ pub(crate) fn breadth_first<N: Copy + Eq + Hash, I: IntoIterator<Item = N>>(
     from: impl IntoIterator<Item = N>,
     next: impl Fn(N) -> I,
 ) -> HashMap<N, Option<N>> {
-    let mut todo: VecDeque<N> = from.into_iter().collect();
-    let mut found: HashMap<N, Option<N>> = todo.iter().map(|node| (*node, None)).collect();
-    while let Some(node) = todo.pop_front() {
-        for to in next(node) {
-            if let Entry::Vacant(vacant) = found.entry(to) {
-                vacant.insert(Some(node));
-                todo.push_back(to);
-            }
-        }
-    }
-    found
+    let mut all = HashMap::new();
+    nearest(from, next, |node, before| {
+        all.insert(node, before);
+        None::<()>
+    });
+    all
 }
 
 /// Returns these nodes and all nodes reachable from them, each before the targets of its edges.

@@ -13,7 +13,6 @@ use crate::model::internal_fault::{must, must_hold};
 use crate::model::records::{Change, Granted, Record, Timestamp};
 use crate::resolver::assertions::judge::{Expected, Judge};
 use crate::resolver::bits::Bits;
-use crate::resolver::explain::paths::each_edge;
 use crate::resolver::moment::assertions::violation;
 use crate::resolver::separations::Below;
 use crate::resolver::snapshot::CompiledTenant;
@@ -21,7 +20,7 @@ use crate::resolver::snapshot::entity_rows::AssertionRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::stored::window_of;
-use crate::resolver::snapshot::walk::Seen;
+use crate::resolver::snapshot::walk::all_above;
 
 /// The name of the invariant that [`Judge::problem`] finds what [`Judge::first_new_failure`] has found.
 pub(crate) const FAILURE: &str = "a failure of an assertion can be described";
@@ -216,16 +215,8 @@ impl<'a> Side<'a> {
     fn above(&mut self, source: Source) -> Places {
         let Self { state, about, above, .. } = self;
         let found = above.entry(source).or_insert_with(|| {
-            let (mut seen, mut todo, mut found) = (Seen::default(), vec![source], Places::new());
-            seen.insert(source);
-            while let Some(node) = todo.pop() {
-                found.extend(about.get(&node).into_iter().flatten().copied());
-                each_edge(state, node, |next, _| {
-                    if seen.insert(next) {
-                        todo.push(next);
-                    }
-                });
-            }
+            let about = |source: &Source| about.get(source).into_iter().flatten().copied();
+            let mut found: Places = all_above(state, source).iter().flat_map(about).collect();
             found.sort_unstable();
             found.dedup();
             found

@@ -1,22 +1,21 @@
 //! Warnings: changes that are valid, and that probably do not do what their author wanted.
 
-use std::collections::VecDeque;
 use std::fmt;
 
-use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::Plan;
 use crate::model::clock::When;
 use crate::model::error::{EntityKind, Quoted, RelationKind};
+use crate::model::graph;
+use crate::model::internal_fault::must;
 use crate::model::records::{Change, Granted, GroupId, Holder, Pattern, Record, RecordKey, RoleId, Slug, UserId};
-use crate::resolver::explain::paths::each_edge;
-use crate::resolver::snapshot::edge::Edge;
+use crate::resolver::snapshot::edge::{Edge, NEAR_END};
 use crate::resolver::snapshot::entity_rows::RoleRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::Row as _;
-use crate::resolver::snapshot::walk::is_active;
+use crate::resolver::snapshot::walk::{edges_of, is_active};
 
 /// Something that a plan does and its author probably did not want.
 ///
@@ -199,17 +198,11 @@ fn still_granted(role: &RoleRow, still: &str, through: String) -> Warning {
 
 /// The slug of the first role that a role includes, directly or through others, for which this is true.
 fn first_above(state: &State, role: &RoleRow, is_it: impl Fn(&RoleRow) -> bool) -> Option<String> {
-    let mut todo: Vec<u32> = role.includes.iter().copied().collect();
-    let mut seen: HashSet<u32> = todo.iter().copied().collect();
-    let mut next = 0;
-    while let Some(role) = todo.get(next).and_then(|n| state.roles.row(*n)) {
-        if is_it(role) {
-            return Some(role.name().to_owned());
-        }
-        todo.extend(role.includes.iter().copied().filter(|n| seen.insert(*n)));
-        next += 1;
-    }
-    None
+    let row = |role| must(state.roles.row(role), NEAR_END);
+    let includes = |role| row(role).into_iter().flat_map(|row| row.includes.iter().copied());
+    graph::nearest(role.includes.iter().copied(), includes, |role, _| {
+        row(role).filter(|row| is_it(row)).map(|row| row.name().to_owned())
+    })
 }
 
 fn active(sources: impl Iterator<Item = (Source, Edge)>, when: &When<'_>) -> Vec<Source> {
@@ -221,23 +214,8 @@ fn reached_from(state: &State, from: Vec<Source>, target: Source, when: &When<'_
     if from.contains(&target) {
         return None;
     }
-    let mut seen: HashSet<Source> = from.iter().copied().collect();
-    let mut todo = VecDeque::from(from);
-    while let Some(node) = todo.pop_front() {
-        let mut is_found = false;
-        each_edge(state, node, |to, edge| {
-            if is_active(*edge, when) {
-                is_found |= to == target;
-                if seen.insert(to) {
-                    todo.push_back(to);
-                }
-            }
-        });
-        if is_found {
-            return Some(node);
-        }
-    }
-    None
+    let next = |source| active(edges_of(state, source), when);
+    graph::nearest(from, next, |source, before| before.filter(|_| source == target))
 }
 
 /// Returns the warning for a new grant of a pattern that matches nothing.

@@ -14,13 +14,16 @@ use super::snapshot::entity_rows::{SeparationRow, UserRow};
 use super::snapshot::source::Source;
 use super::snapshot::state::State;
 use super::snapshot::table::Row as _;
-use super::snapshot::walk::{Seen, is_active, window_ends};
+use super::snapshot::walk::{Seen, all_above, is_active, window_ends};
 use crate::model::clock::When;
 use crate::model::error::{HeldRole, SeparationViolation};
 use crate::model::graph::follow;
 use crate::model::internal_fault::must;
 use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::Bits;
+
+/// The name of the internal fault of a visit that was not made.
+pub(crate) const VISITED: &str = "what is found has been visited";
 
 /// Visits the groups and roles of a user along the edges that the filter passes, nearest first, each once.
 fn visit(state: &State, user: &UserRow, passes: impl Fn(&Edge) -> bool, mut found: impl FnMut(&[Visit], usize)) {
@@ -55,7 +58,8 @@ pub(crate) fn count_held(state: &State, user: &UserRow, roles: &[u32], at: Times
 }
 
 fn is_one(roles: &[u32], visits: &[Visit], at: usize) -> bool {
-    visits.get(at).is_some_and(|visit| matches!(visit.node, Source::Role(role) if roles.binary_search(&role).is_ok()))
+    must(visits.get(at), VISITED)
+        .is_some_and(|visit| matches!(visit.node, Source::Role(role) if roles.binary_search(&role).is_ok()))
 }
 
 /// How many of these roles a user reaches at any instant from this one on, not necessarily together.
@@ -198,18 +202,11 @@ impl Above {
     /// O(groups and roles above), once for each source.
     pub(crate) fn separations(&mut self, state: &State, source: Source) -> &[u32] {
         self.known.entry(source).or_insert_with(|| {
-            let (mut seen, mut todo, mut found) = (Seen::default(), vec![source], BTreeSet::new());
-            seen.insert(source);
-            while let Some(node) = todo.pop() {
-                if let Source::Role(role) = node {
-                    found.extend(separations_of(state, role));
-                }
-                each_edge(state, node, |next, _| {
-                    if seen.insert(next) {
-                        todo.push(next);
-                    }
-                });
-            }
+            let roles = all_above(state, source).into_iter().filter_map(|source| match source {
+                Source::Role(role) => Some(role),
+                Source::Group(_) => None,
+            });
+            let found: BTreeSet<u32> = roles.flat_map(|role| separations_of(state, role)).collect();
             found.into_iter().collect()
         })
     }

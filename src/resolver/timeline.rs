@@ -8,6 +8,9 @@ use crate::model::internal_fault::must;
 use crate::model::records::{Timestamp, Window, WindowSet};
 use crate::resolver::bits::Bits;
 
+/// The name of the internal fault of a timeline without a step.
+pub(crate) const STEP: &str = "a timeline has a step";
+
 /// A set of numbers at each instant from a first one on.
 ///
 /// INVARIANT: there is at least one step, and the instants of the steps ascend. The set of a step holds from its instant
@@ -74,7 +77,8 @@ impl Timeline {
 
     /// Adds a number during each of these windows.
     pub(crate) fn insert(&mut self, number: u32, during: &WindowSet) {
-        let Some((from, _)) = self.steps.first() else { return };
+        // Without it, a right that somebody lacks would be forgotten (R13).
+        let Some((from, _)) = must(self.steps.first(), STEP) else { return };
         let one = Self::always(*from, [number].into_iter().collect());
         during.windows().iter().for_each(|window| self.add(&one, *window));
     }

@@ -9,9 +9,11 @@ use crate::blocking::{Authorizer, Tenant};
 use crate::model::internal_fault::injection::{fail_nth, is_armed};
 use crate::plan::{FAILURE, JUDGED};
 use crate::records::Revision;
+use crate::resolver::separations::VISITED;
 use crate::resolver::snapshot::columns::WORD;
 use crate::resolver::snapshot::edge::{FAR_END, NEAR_END};
 use crate::resolver::snapshot::row_cache::ROW;
+use crate::resolver::timeline::STEP;
 use crate::store::MemoryStore;
 use crate::{Decision, ErrorKind, Reason, Result, Timestamp, Tx};
 
@@ -233,6 +235,8 @@ fn a_fault_while_a_plan_is_judged_does_not_let_it_pass() {
         (JUDGED, ErrorKind::AssertionFailed, breaks_assertion),
         (FAILURE, ErrorKind::AssertionFailed, breaks_assertion),
         ("every right has a number", ErrorKind::Escalation, breaks_guard),
+        (VISITED, ErrorKind::SeparationOfDuties, breaks_separation),
+        (STEP, ErrorKind::Escalation, breaks_guard),
     ] {
         assert_eq!(acme.update(call).unwrap_err().kind(), kind, "{what}");
         fail_nth(what, 1);

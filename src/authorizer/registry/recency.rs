@@ -6,7 +6,11 @@
 
 use std::mem;
 
+use crate::model::internal_fault::must;
 use crate::model::records::TenantId;
+
+/// The name of the internal fault of a link that leads to no node.
+const NODE: &str = "a link of the ring leads to a node";
 
 /// INVARIANT: the links form one ring through all nodes. The first node is a sentinel for both ends and has no tenant.
 #[derive(Debug, Default)]
@@ -30,7 +34,8 @@ impl Recency {
 
     /// Returns the tenant that was moved to the end longest ago.
     pub(super) fn oldest(&self) -> Option<TenantId> {
-        self.nodes.get(self.nodes.get(ENDS)?.after)?.tenant_id
+        let first = self.nodes.get(ENDS)?.after;
+        must(self.nodes.get(first), NODE)?.tenant_id
     }
 
     /// Adds a tenant at the end, and returns its place.
@@ -53,7 +58,7 @@ impl Recency {
     /// Removes the tenant at this place. Returns the tenant that was moved to this place, if there is one.
     pub(super) fn remove(&mut self, place: usize) -> Option<TenantId> {
         self.unlink(place);
-        let last = self.nodes.pop()?;
+        let last = must(self.nodes.pop(), NODE)?;
         if self.nodes.capacity() / 4 > self.nodes.len() {
             self.nodes.shrink_to(self.nodes.len() * 2);
         }
@@ -65,7 +70,7 @@ impl Recency {
     }
 
     fn unlink(&mut self, place: usize) {
-        let Some(node) = self.nodes.get_mut(place) else { return };
+        let Some(node) = must(self.nodes.get_mut(place), NODE) else { return };
         let before = mem::replace(&mut node.before, place);
         let after = mem::replace(&mut node.after, place);
         self.set_after(before, after);
@@ -82,13 +87,13 @@ impl Recency {
     }
 
     fn set_before(&mut self, place: usize, before: usize) {
-        if let Some(node) = self.nodes.get_mut(place) {
+        if let Some(node) = must(self.nodes.get_mut(place), NODE) {
             node.before = before;
         }
     }
 
     fn set_after(&mut self, place: usize, after: usize) {
-        if let Some(node) = self.nodes.get_mut(place) {
+        if let Some(node) = must(self.nodes.get_mut(place), NODE) {
             node.after = after;
         }
     }

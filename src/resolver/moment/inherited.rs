@@ -12,13 +12,13 @@ use crate::model::internal_fault::must;
 use crate::model::records::{GroupRecord, RoleRecord, Slug};
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Reason;
-use crate::resolver::snapshot::edge::{Edge, NEAR_END};
+use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::{AsGroup, AsPermission, AsRole, AsUser};
 use crate::resolver::snapshot::reverse;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::walk::{effective_from, is_active};
+use crate::resolver::snapshot::walk::{edges_of, effective_from, is_active};
 
 /// A group or role that is held directly or through others, and the way in which it is held.
 ///
@@ -349,18 +349,8 @@ impl Moment<'_> {
     /// These sources and all that they lead to, breadth first, each with where it was first reached from.
     fn held_transitively(&self, held: impl Iterator<Item = Source>) -> HashMap<Source, Via> {
         let state = &self.compiled().state;
-        let active = |edge: &Edge| is_active(*edge, &self.when);
-        let found = graph::breadth_first(held, |source| {
-            let (group, role) = match source {
-                Source::Group(n) => (must(state.groups.row(n), NEAR_END), None),
-                Source::Role(n) => (None, must(state.roles.row(n), NEAR_END)),
-            };
-            let roles = group.into_iter().flat_map(move |group| group.roles().iter().filter(active));
-            let parents = group.into_iter().flat_map(move |group| group.parents().iter().filter(active));
-            let included = role.into_iter().flat_map(|role| role.includes.iter().copied());
-            let roles = roles.map(|edge| edge.to).chain(included).map(Source::Role);
-            roles.chain(parents.map(|edge| Source::Group(edge.to)))
-        });
+        let active = |(to, edge)| is_active(edge, &self.when).then_some(to);
+        let found = graph::breadth_first(held, |source| edges_of(state, source).filter_map(active));
         let via = |from: Option<Source>| from.map_or(Some(Via::Direct), |from| Via::of(state, from));
         found.into_iter().filter_map(|(source, from)| Some((source, via(from)?))).collect()
     }

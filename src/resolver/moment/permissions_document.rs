@@ -4,15 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use crate::model::clock::When;
-use crate::model::records::{Position, Slug, TenantSlug, Timestamp, UserKey, Window};
-use crate::resolver::snapshot::entity_rows::{GroupRow, UserRow};
+use crate::model::records::{Position, Slug, TenantSlug, Timestamp, UserKey};
+use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::names::AsUser;
-use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::walk;
 
@@ -129,7 +127,8 @@ impl Moment<'_> {
 
 /// The instant at which the effective permissions of a user become others.
 fn changes_at(state: &State, user: &UserRow, instant: Timestamp) -> Option<Timestamp> {
-    let edges = edges_after(state, user, instant);
+    let mut edges = BTreeSet::new();
+    walk::window_ends(state, user, instant, &mut edges);
     let mut later = edges.iter().peekable();
     later.peek()?;
     let present = walk::effective(state, user, &When::Chosen(instant));
@@ -139,25 +138,4 @@ fn changes_at(state: &State, user: &UserRow, instant: Timestamp) -> Option<Times
         }
     }
     None
-}
-
-/// When windows begin and end, of all relations that the user may reach at some instant.
-fn edges_after(state: &State, user: &UserRow, instant: Timestamp) -> BTreeSet<Timestamp> {
-    let mut edges = BTreeSet::new();
-    let (mut seen, mut waiting): (HashSet<Source>, Vec<Source>) = <_>::default();
-    let mut add = |source, window: Window, waiting: &mut Vec<Source>| {
-        edges.extend([window.start(), window.end()].into_iter().flatten().filter(|edge| *edge > instant));
-        if seen.insert(source) {
-            waiting.push(source);
-        }
-    };
-    user.sources().for_each(|(source, edge)| add(source, edge.window, &mut waiting));
-    while let Some(source) = waiting.pop() {
-        // Roles have no windows, and neither has what they include.
-        if let Source::Group(number) = source {
-            let group = state.groups.row(number);
-            group.into_iter().flat_map(GroupRow::sources).for_each(|(to, edge)| add(to, edge.window, &mut waiting));
-        }
-    }
-    edges
 }

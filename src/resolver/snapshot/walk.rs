@@ -17,8 +17,9 @@ use super::source::Source;
 use super::state::State;
 use super::user_summaries::Summary;
 use crate::model::clock::When;
+use crate::model::graph;
 use crate::model::internal_fault::must;
-use crate::model::records::Timestamp;
+use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::{BitRow, Bits};
 
 /// The next action of a walk after it has visited a node.
@@ -188,6 +189,35 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
         }
     }
     bits.union_row(&row.matched);
+}
+
+/// The edges that leave a group or role: to its parents and roles, or to the roles that it includes.
+pub(crate) fn edges_of(state: &State, source: Source) -> impl Iterator<Item = (Source, Edge)> + '_ {
+    let (group, role) = match source {
+        Source::Group(n) => (must(state.groups.row(n), NEAR_END), None),
+        Source::Role(n) => (None, must(state.roles.row(n), NEAR_END)),
+    };
+    let included = role.into_iter().flat_map(|role| role.includes.iter());
+    let included = included.map(|n| (Source::Role(*n), Edge { to: *n, window: Window::ALWAYS }));
+    group.into_iter().flat_map(GroupRow::sources).chain(included)
+}
+
+/// A source and everything that it leads to at any time, each once.
+pub(crate) fn all_above(state: &State, source: Source) -> Vec<Source> {
+    let (mut seen, mut all) = (Seen::default(), vec![source]);
+    seen.insert(source);
+    graph::follow(
+        [source],
+        |source| edges_of(state, source).map(|(to, _)| to),
+        |to| {
+            let new = seen.insert(to);
+            if new {
+                all.push(to);
+            }
+            new
+        },
+    );
+    all
 }
 
 /// Adds the instants after `from` at which a window begins or ends on the way from a user upwards.

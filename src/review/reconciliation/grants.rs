@@ -7,8 +7,11 @@ use uuid::Uuid;
 
 use super::{Findings, Reconciliation};
 use crate::model::error::Quoted;
+use crate::model::graph;
+use crate::model::internal_fault::must;
 use crate::model::records::{Pattern, RoleId};
 use crate::resolver::bits::Bits;
+use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::{PermissionRow, RoleRow};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::table::{Origin, Row};
@@ -90,14 +93,15 @@ pub(super) fn roles_changed(reconciliation: &Reconciliation) -> Findings<'_> {
 fn given(state: &State, role: RoleId) -> Option<BTreeMap<Uuid, &PermissionRow>> {
     let number = state.roles.by_id(role.as_uuid())?;
     state.roles.row(number).filter(|row| row.origin == Origin::Catalog)?;
-    let (mut seen, mut todo, mut permissions) = (Bits::new(), vec![number], Bits::new());
-    while let Some(role) = todo.pop() {
-        let Some(row) = state.roles.row(role).filter(|_| seen.insert(role)) else { continue };
+    let row = |role| must(state.roles.row(role), NEAR_END);
+    let (mut roles, mut permissions) = (Bits::from_iter([number]), Bits::new());
+    let includes = |role| row(role).into_iter().flat_map(|row| row.includes.iter().copied());
+    graph::follow([number], includes, |role| roles.insert(role));
+    for row in roles.iter().filter_map(row) {
         for permission in row.grants.iter().filter(|permission| state.permission_is_grantable(**permission)) {
             permissions.insert(*permission);
         }
         row.patterns.iter().for_each(|pattern| permissions.union_with(&state.matched(pattern)));
-        todo.extend(row.includes.iter());
     }
     Some(by_id(state, permissions.iter()))
 }

@@ -75,7 +75,7 @@ use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 /// stale if the tenant has changed since. [`Tenant::rebase`](crate::Tenant::rebase) then makes the same changes, with the
 /// same ids, on the newest state.
 ///
-/// A clone is the same plan. Keep one if the commit may be refused. Of a plan and its clones, one can be committed.
+/// A clone is the same plan. Keep one if the commit may be refused. Only one of a plan and its clones can be committed.
 ///
 /// ```
 /// # let acme = rolecall::blocking::Authorizer::in_memory().create_tenant("acme", "Acme")?;
@@ -294,8 +294,8 @@ impl Plan {
         many.into_iter().flatten().chain(few).chain(new)
     }
 
-    /// The groups and roles that may give something else at some instant. An open one may give something else because of
-    /// what is further up.
+    /// The groups and roles that may give something else at some instant. An incomplete one may do so because of the
+    /// groups and roles above it.
     fn changed_sources(&self) -> impl Iterator<Item = Source> + '_ {
         let (old, new) = (&self.base.state, &self.next.state);
         let is_changed = move |source: &Source| match (old.cached_row(*source), new.cached_row(*source)) {

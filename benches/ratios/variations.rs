@@ -1,4 +1,4 @@
-//! The organisation with one thing varied, compared with the plain one: nothing may be slow beside the workload.
+//! The organisation with one thing varied, compared with the plain one: nothing may be slow on another workload.
 //!
 //! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an
 //! organisation document whose permissions and roles are one more variation, such as those of a cloud. With

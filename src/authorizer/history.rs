@@ -191,7 +191,7 @@ impl Tenant {
         }
     }
 
-    /// Returns a page of the history, whose `next` is before the page.
+    /// Returns a page of the history. Fails if its `next` does not precede the position that the query ends before.
     async fn page(&self, history: &impl History, query: &CommitQuery) -> Result<CommitPage> {
         let page = history.commits(self.tenant_id(), query).await.map_err(|error| store_error(error, ""))?;
         let page = page.ok_or_else(|| Error::new(ErrorKind::Deleted))?;

@@ -69,7 +69,7 @@ impl Resolving {
                 drop(inner.resolve_pending().await);
             }
             if !inner.is_open() || !inner.is_in_doubt() {
-                // With the turn, in which alone a commit comes into doubt.
+                // This task has the turn, and only the holder of the turn can put a commit in doubt.
                 drop(self);
                 return;
             }

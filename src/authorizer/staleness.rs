@@ -4,8 +4,8 @@
 //! each. A tenant whose state was confirmed eight steps ago stops answering: the task changes the availability of the
 //! current snapshot, which every check reads anyway.
 //!
-//! A confirmation counts from the step in which the store was *asked*, so the answer is never older than the bound. Steps
-//! and not instants, because a clock that is set back must not extend the bound.
+//! A confirmation counts from the step in which the store was *asked*, so the answer is never older than the bound. Time
+//! is counted in steps and not read from a clock, because a clock that is set back must not extend the bound.
 //!
 //! The task runs on the runtime of the authorizer. Without one, the thread of the timer runs it.
 

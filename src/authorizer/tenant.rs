@@ -174,7 +174,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Inner {
-    /// Opens a tenant whose state the store has returned. It was asked for it then.
+    /// Opens a tenant with the state that the store returned when it was asked at `asked`.
     pub(crate) fn open(
         shared: Arc<Shared>,
         write_state: WriteStateRef,

@@ -211,9 +211,9 @@ impl Error {
     }
 
     /// Returns whether the same call may succeed if it is repeated, without a change by the caller. It may if other
-    /// writers were faster ([`Conflict`](ErrorKind::Conflict)), or if the store could not be reached
-    /// ([`Unavailable`](ErrorKind::Unavailable)). Nothing was changed, so a repetition cannot do anything twice. See
-    /// [`ErrorKind::is_retryable`].
+    /// writers were faster ([`Conflict`](ErrorKind::Conflict)), an earlier commit blocks the tenant
+    /// ([`Blocked`](ErrorKind::Blocked)), or the store could not be reached ([`Unavailable`](ErrorKind::Unavailable)).
+    /// Nothing was changed, so a repetition cannot do anything twice. See [`ErrorKind::is_retryable`].
     ///
     /// # Example
     /// ```

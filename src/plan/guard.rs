@@ -1,9 +1,10 @@
 //! The guard: a guarded transaction gives nobody a right that its actor lacks (R13).
 //!
-//! The plan is judged as a whole, the state before it against the state after it. Each change is judged at the edge or entity
-//! that it changes: the rights that would be gained there, against those that the actor holds. A right that is gained
-//! elsewhere is gained through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes the rights.
-//! A separation of duties that the plan loosens counts as a right that nobody holds (R14).
+//! The plan is judged as a whole, the state before it against the state after it. Each change is judged at the edge or
+//! entity that it changes: the rights that would be gained there, against those that the actor holds. A right that is
+//! gained elsewhere is gained through one of these places, so no user is visited. `resolver/snapshot/rights.rs` computes
+//! the rights. A separation of duties (R14) or binding assertion (R17) that the plan loosens counts as a right that
+//! nobody holds.
 
 #[cfg(feature = "json")]
 use uuid::Uuid;

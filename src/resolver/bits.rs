@@ -99,7 +99,8 @@ impl Bits {
         self.trim();
     }
 
-    /// Removes the numbers of these words, each asked for by its index if the set has a number in it.
+    /// Removes the numbers of `other`, which returns a word by its index. Asks only for words in which this set has a
+    /// number.
     pub(crate) fn subtract_words(&mut self, other: impl Fn(usize) -> u64) {
         let words = self.words.iter_mut().enumerate().filter(|(_, word)| **word != 0);
         words.for_each(|(at, word)| *word &= !other(at));

@@ -14,8 +14,8 @@ enum At {
 }
 
 impl Moment<'_> {
-    /// Returns the records on the path of a row, for [`Tenant::last_change`](crate::Tenant::last_change): *who granted it,
-    /// and when?*
+    /// Returns the keys of the records on the path of a row, for [`Tenant::last_change`](crate::Tenant::last_change):
+    /// *who granted it, and when?*
     ///
     /// They are the membership, the parent links, the assignment, the inclusions and the grant, in the order of the path. The
     /// inclusions and grants of system roles have no record: the catalog defines them.

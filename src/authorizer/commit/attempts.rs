@@ -27,8 +27,8 @@ pub(super) struct Attempts {
     made: u32,
     /// The base of the present attempt.
     base: Position,
-    /// A position that the store has reported as the latest since this update has its turn. The closure therefore sees a
-    /// state of an instant between the call and its answer.
+    /// A position that the store has reported as the latest since this update got its turn. The closure therefore sees a
+    /// state that was the latest at some instant during the update.
     confirmed: Option<Position>,
 }
 

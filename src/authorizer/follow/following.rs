@@ -108,7 +108,8 @@ impl Following {
         self.follower.registry.strong_count() == 0
     }
 
-    /// Waits until something ends. The last in the list takes its place, so all take their turns.
+    /// Waits until something ends. The last entry of the list takes the place of the one that ended, so every entry is
+    /// polled.
     fn next_completion(&mut self) -> impl Future<Output = Completion> + '_ {
         poll_fn(|cx| {
             for place in 0..self.underway.len() {
@@ -135,7 +136,7 @@ impl Following {
                 self.failed_watches = 0;
                 self.follower.record(FollowerEvent::Watching);
                 self.wait_for_hint(hints);
-                // For the commits before the watch began.
+                // Finds the commits that were made before the watch began.
                 self.poll_now();
             }
             Completion::Hinted(hints, Ok(hint)) => {
@@ -184,7 +185,7 @@ impl Following {
 
     /// Polls without a pause, and without delaying the next poll.
     fn poll_now(&mut self) {
-        // One that is under way may have asked too early, another one that waits behind it has not.
+        // A poll that is under way may have asked too early, so a second one is started.
         if self.polls < 2 {
             self.start_poll();
         }

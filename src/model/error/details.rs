@@ -1,4 +1,4 @@
-//! The data of an error beside its kind.
+//! The data of an error besides its kind.
 
 use super::{
     Asked, AskedBy, AssertionViolation, DidYouMean, Error, InvariantViolation, MissingRight, Mistake, Relation,
@@ -175,8 +175,7 @@ impl Error {
         &self.0.mistakes
     }
 
-    /// Returns the invariants that the store's content breaks, or the slugs that conflict with the catalog. At most one
-    /// hundred. Empty for other kinds.
+    /// Returns the violations of invariants in the store's content, at most one hundred. Empty for other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").violations().is_empty());
@@ -188,7 +187,8 @@ impl Error {
     }
 
     /// Returns the rights that a guarded transaction would give although its actor does not hold them (R13), and the
-    /// separations of duties that it would loosen (R14). At most one hundred. Empty for other kinds.
+    /// separations of duties (R14) and binding assertions (R17) that it would loosen. At most one hundred. Empty for
+    /// other kinds.
     ///
     /// ```
     /// assert!(rolecall::Error::rejected("no").missing_rights().is_empty());

@@ -37,8 +37,8 @@ codes! {
 /// The text of a window without ends.
 const ALWAYS: &str = "always";
 
-/// A right that a guarded transaction would give somebody. Its actor does not hold it (R13). Or a separation of duties
-/// that the transaction would loosen, which counts as a right that nobody holds (R14).
+/// A right that a guarded transaction would give although its actor does not hold it (R13). Or a separation of duties
+/// (R14) or binding assertion (R17) that it would loosen, which counts as a right that nobody holds.
 ///
 /// [`Error::missing_rights`](crate::Error::missing_rights) lists them.
 ///
@@ -70,19 +70,19 @@ const ALWAYS: &str = "always";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MissingRight {
-    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks. For a separation, the
-    /// slug that it had before the transaction.
+    /// The slug of the permission, the pattern, or the slug of the role that the catalog lacks. For a separation or an
+    /// assertion, the slug that it had before the transaction.
     pub right: String,
     /// The kind of right.
     pub kind: RightKind,
     /// The windows in which the actor does not hold the right, as [`Window`](crate::Window) writes and parses them. The time
     /// before the transaction does not count, so a window that begins with the transaction has no beginning.
     pub windows: Vec<String>,
-    /// The kind of the entity that would gain the right: a user, a group or a role. Or the separation that would be
-    /// loosened.
+    /// The kind of the entity that would gain the right: a user, a group or a role. Or the kind that would be loosened: a
+    /// separation or an assertion.
     pub entity: EntityKind,
-    /// The key or slug of the entity that would gain the right, as after the transaction. A separation that would be deleted
-    /// has the slug that it had before.
+    /// The key or slug of the entity that would gain the right, as after the transaction. A separation or assertion that
+    /// would be deleted has the slug that it had before.
     pub name: String,
     /// The change that would give the right, as [`DescribedChange`](crate::plan::DescribedChange) writes it.
     pub change: String,

@@ -66,7 +66,7 @@ pub enum Expectation {
         /// Groups, with their subgroups.
         groups: Vec<GroupId>,
     },
-    /// Nobody else than these users and the members of these groups may do it.
+    /// Nobody other than these users and the members of these groups may do it.
     Only {
         /// The permission.
         permission: PermissionRef,

@@ -131,7 +131,7 @@ fn slug_of(name: &str) -> Result<String> {
 
 text_traits!(Slug: "posts:write", TenantSlug: "acme-corp");
 
-/// A copy, as [`String`] has it: what makes an entry of a map from a borrowed key.
+/// Copies the slug, as `String` does. A map needs this to create an entry from a borrowed key.
 impl From<&TenantSlug> for TenantSlug {
     fn from(slug: &TenantSlug) -> Self {
         slug.clone()

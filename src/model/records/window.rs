@@ -195,12 +195,12 @@ impl Window {
         Self { from: end(from), until: end(until) }
     }
 
-    /// The first instant and the one after the last, in microseconds. A missing one is that of `i64`.
+    /// The first instant, and the first one after the window, in microseconds. A missing end is `i64::MIN` or `i64::MAX`.
     pub(crate) fn bounds(self) -> [i64; 2] {
         [self.from, self.until]
     }
 
-    /// Whether it is active at an instant in microseconds, or at the earliest one of `i64`.
+    /// Whether it is active at an instant in microseconds, which may be `i64::MIN`.
     pub(crate) const fn contains_micros(self, at: i64) -> bool {
         self.from <= at && at < self.until
     }
@@ -278,7 +278,7 @@ impl Window {
     /// ```
     pub fn intersection(self, other: Self) -> Option<Self> {
         let both = Self { from: self.from.max(other.from), until: self.until.min(other.until) };
-        // A window that ends with the first instant there is contains none.
+        // A window that ends at the earliest possible instant contains no instant.
         (both.from.max(Timestamp::MIN.as_micros()) < both.until).then_some(both)
     }
 

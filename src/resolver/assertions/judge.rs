@@ -1,4 +1,4 @@
-//! Decides whether an assertion holds for a user at an instant, and says how not (R17).
+//! Decides whether an assertion holds for a user at an instant, and if not, says how it fails (R17).
 //!
 //! An assertion is judged by numbers, whether a tenant carries it or a file names it. Checks never use this file.
 

@@ -117,7 +117,7 @@ struct Node {
     source: Source,
     /// The edges that leave it, in the order of the names to which they lead.
     ways: Range<usize>,
-    /// The number of steps to a role that grants. A node without one leads to none.
+    /// The number of steps to a role that grants. `None` if no grant can be reached from it.
     distance: Option<usize>,
     /// The instants at which it leads to the permission. `None` if all edges are active at one instant, or if too many
     /// windows combine.

@@ -204,7 +204,7 @@ macro_rules! set {
             }
 
             /// Whether every member of this set is a member of the other. `false` if this set is not
-            /// [known](Self::is_known): what a role gives that does not exist is not less than what another gives.
+            /// [known](Self::is_known): the permissions of a role that does not exist are not a subset of another role's.
             #[doc = example!($one, $two, "assert!(one.is_subset(&both) && !both.is_subset(&one));")]
             pub fn is_subset(&self, other: &Self) -> bool {
                 self.is_known() && self.bits.is_subset(&self.intersection(other).bits)

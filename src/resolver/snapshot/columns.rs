@@ -138,7 +138,7 @@ impl Columns {
         }
     }
 
-    /// The same for more columns or fewer. Fastest if their number is a multiple of eight, but for two.
+    /// The same for more columns or fewer. Fastest if their number is two less than a multiple of eight.
     fn any_of_many(&self, columns: &[u16], permission: u32) -> bool {
         let Some((first, mut rest)) = columns.split_first_chunk::<USUAL>() else {
             return self.any_of_few(columns, permission);

@@ -2,11 +2,11 @@
 //! of the id. Where users have many sources, it fills one line or two (`user_index.rs`).
 //!
 //! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns
-//! that are always held, or up to five of which some are held within windows. With up to four columns, at least
-//! half of them within windows, it says instead what is active within one span of time (`steady_span.rs`), unless more than
-//! three are not. Of everything else it has the first six columns that are always held, which often decide. Where it does
-//! not decide, its number leads to the summary. An indexed user of one line has 22 columns instead of six, and one of two
-//! lines has 54.
+//! that are always held, or up to five of which some are held within windows. With up to four columns, at least half of
+//! them within windows, it says instead which of them are active within one span of time (`steady_span.rs`). That form is
+//! not used if more than three are inactive in the span. Of everything else it has the first six columns that are always
+//! held, which often decide. Where it does not decide, its number leads to the summary. An indexed user of one line has
+//! 22 columns instead of six, and one of two lines has 54.
 //!
 //! Next: `user_index.rs`, where indexed users are stored; `check.rs`, which reads them.
 
@@ -49,7 +49,7 @@ const BESIDE_STEADY: usize = 2;
 /// The most columns that are not active in the span.
 const MOST_INACTIVE: usize = (1 << (u16::BITS - START_BITS)) - 1;
 
-/// What a user holds, of which not all is always active.
+/// The columns of a user, some of which are active only at some instants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Steady<'a> {
     pub(crate) columns: &'a [u16],

@@ -23,7 +23,7 @@ pub(crate) struct Session {
     numbers: Mutex<Numbers>,
 }
 
-/// The numbers that were given out, beside those in the state that a plan is based on.
+/// The numbers that were given out, besides those in the state that a plan is based on.
 #[derive(Debug, Default)]
 struct Numbers {
     /// The snapshot that was published last. A plan in progress may be based on an older one. The snapshot refers to

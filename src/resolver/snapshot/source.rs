@@ -47,11 +47,11 @@ impl Given {
     }
 }
 
-/// Everything that a role or group gives at any instant, beside what it gives at every one.
+/// Everything that a role or group gives at any instant, besides what it gives at every instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ever {
-    /// No more, because no relation on the way has a window. This is nearly always so, and a copy of a page of rows then
-    /// counts one reference for each.
+    /// No more: no relation on the way has a window, or those with a window add nothing. This is nearly always so, and a
+    /// copy of a page of rows then counts one reference for each.
     Same,
     /// INVARIANT: not equal to what it gives at every instant.
     More(Given),

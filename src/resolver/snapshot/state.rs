@@ -24,9 +24,9 @@ use crate::resolver::tables::persistent_vec::PersistentVec;
 
 /// The bound on the words of cached rows.
 ///
-/// Every row may have `per_edge` words for each of the source's own edges, and one more. So a chain of 100,000 groups
-/// costs its length, not its square. Longer rows are paid for by the budget of the tenant: `extra` words in all. At
-/// 20,000 permissions a full row is 313 words. Then the budget is enough for 13,000 of them.
+/// Every row may have `per_edge` words for each of the source's own edges, and `per_edge` more. So a chain of 100,000
+/// groups costs its length, not its square. Longer rows are paid for by the budget of the tenant: `extra` words in all.
+/// At 20,000 permissions a full row is 313 words. Then the budget is enough for 13,000 of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowBound {
     pub(crate) per_edge: usize,

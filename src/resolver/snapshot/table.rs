@@ -366,8 +366,9 @@ impl<R: Row> Table<R> {
         self.row(number).map_or("", Row::name)
     }
 
-    /// The name, from which a list continues on the next page. A shadowed entity comes after the entry of the catalog
-    /// with its name: a space is in no slug, and precedes every character of one.
+    /// The text after which the next page of a list begins: the name, and a space for a shadowed entity. It then sorts
+    /// right after the catalog's entry with its name, because no slug has a space, and a space precedes every character
+    /// of one.
     pub(crate) fn cursor_at(&self, number: u32) -> Cow<'_, str> {
         let name = Cow::Borrowed(self.name_at(number));
         if self.row(number).is_some_and(Row::is_shadowed) { name + " " } else { name }

@@ -272,7 +272,8 @@ fn cached_row(state: &State, source: Source, permissions: u32) {
     bound(state, source, cached);
 }
 
-/// A row that is within the bound of its own edges is cached whole, if those beside it are; one beyond it is counted.
+/// Checks that a row within the bound of its own edges is cached whole if the rows that it is made of are known, and that
+/// the words beyond the bound are counted.
 fn bound(state: &State, source: Source, cached: &CachedRow) {
     let (beside, edges): (Vec<Source>, usize) = match source {
         Source::Group(n) => {

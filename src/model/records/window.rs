@@ -388,6 +388,15 @@ mod tests {
     }
 
     #[test]
+    fn r3_a_range_is_the_window_with_its_ends() {
+        let [start, end] = [10, 20].map(|secs| Timestamp::from_secs(secs).unwrap());
+        assert_eq!((Window::from(start..), Window::from(..end)), (Window::from(start), Window::until(end)));
+        assert_eq!((Window::from(..), Window::ALWAYS.start(), Window::ALWAYS.end()), (Window::ALWAYS, None, None));
+        assert_eq!(Window::try_from(start..end).unwrap(), Window::between(start, end).unwrap());
+        assert!(Window::try_from(end..start).is_err());
+    }
+
+    #[test]
     fn r3_the_next_edge_is_strictly_later() {
         let at = |secs| Timestamp::from_secs(secs).unwrap();
         let window = Window::between(at(10), at(20)).unwrap();

@@ -285,8 +285,8 @@ MUTANTS = [
      "if count_reached(state, user, &separation.roles, from) <= separation.at_most() {",
      "if count_reached(state, user, &separation.roles, from) <= separation.at_most() + usize::from(M()) {"),
     ("resolver/separations.rs", 122,
-     "if let Source::Role(role) = node {\n                    found.extend",
-     "if let (Source::Role(role), true) = (node, !M() || found.is_empty()) {\n                    found.extend"),
+     "let found: BTreeSet<u32> = roles.flat_map(",
+     "let found: BTreeSet<u32> = roles.take(if M() { 1 } else { usize::MAX }).flat_map("),
     # src/resolver/assertions/judge.rs
     ("resolver/assertions/judge.rs", 125,
      "(is_named() || !self.state.is_suspended(user) && is_in_group())",

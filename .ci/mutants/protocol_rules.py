@@ -135,7 +135,7 @@ MUTANTS = [
      ".filter(|next| Arc::ptr_eq(&next.session, &present.session))", ""),
     ("a resolved commit stays pending", "resolve.rs", "self.write_state.set_pending(None);", ""),
     ("no outcome is reported", "resolve.rs",
-     "self.tell(pending.envelope.id, outcome);", ""),
+     "self.remember_outcome(pending.envelope.id, outcome);", ""),
     # Refreshing and closing.
     ("refreshes do not wait in the queue", "maintenance.rs",
      "let turn = self.turn().await?;\n        let inner = Arc::clone(self);\n        let span",

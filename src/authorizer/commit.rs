@@ -257,11 +257,11 @@ impl CommitContext {
 /// Runs a closure on a draft of this state.
 pub(super) fn plan<T, E: From<Error>>(
     base: Arc<CompiledTenant>,
-    origins: CommitContext,
+    context: CommitContext,
     f: &mut impl FnMut(&Tx) -> Result<T, E>,
 ) -> Result<(T, Plan), E> {
     let _inside = Inside::enter();
-    Tx::run(Draft::new(base, origins), f)
+    Tx::run(Draft::new(base, context), f)
 }
 
 impl Inner {

@@ -112,7 +112,7 @@ impl Authorizer {
         slug: &TenantSlug,
         changes: Vec<Change>,
     ) -> Result<Tenant> {
-        let origins = CommitContext::new(&*self.shared.clock);
+        let context = CommitContext::new(&*self.shared.clock);
         let tenant_id = TenantId::random();
         let catalog = Arc::clone(&self.shared.catalog);
         let fingerprint = catalog.definition.fingerprint();
@@ -120,15 +120,15 @@ impl Authorizer {
         for record in changes.iter().filter_map(Change::after) {
             build.push(record);
         }
-        let position = Position { tenant_id, revision: Revision::FIRST, commit: origins.commit };
+        let position = Position { tenant_id, revision: Revision::FIRST, commit: context.commit };
         let compiled = build.finish(position).map_err(|violations| refused(&violations))?;
-        watch(|| check_separations(&catalog.state, &compiled.state, &changes, origins.at))??;
-        watch(|| check_assertions(&catalog.state, &compiled, &changes, origins.at))??;
+        watch(|| check_separations(&catalog.state, &compiled.state, &changes, context.at))??;
+        watch(|| check_assertions(&catalog.state, &compiled, &changes, context.at))??;
         let envelope = Envelope {
-            id: origins.commit,
+            id: context.commit,
             previous: None,
             actor: None,
-            at: origins.at,
+            at: context.at,
             note: None,
             catalog: fingerprint,
         };

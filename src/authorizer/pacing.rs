@@ -28,10 +28,10 @@ pub(super) const CALLS: u32 = 2;
 
 /// How the commits of this process to one tenant follow each other.
 #[derive(Debug, Default)]
-pub(crate) struct Pacing(Mutex<State>);
+pub(crate) struct Pacing(Mutex<PacingState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct PacingState {
     /// The commits in a row since others were let in.
     in_a_row: u32,
     /// For how many more commits this process counts as one among others.
@@ -41,7 +41,7 @@ struct State {
 }
 
 impl Pacing {
-    fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut PacingState) -> R) -> R {
         // Every critical section is plain assignments, so the value is valid even after a panic.
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -54,7 +54,7 @@ impl Pacing {
                 .last
                 .is_some_and(|(began, ended)| now.as_micros().saturating_sub(ended) > ended.saturating_sub(began));
             if paused {
-                *state = State::default();
+                *state = PacingState::default();
             }
             let bound = if state.among_others > 0 { AMONG_OTHERS } else { ALONE };
             let is_due = state.in_a_row >= bound;

@@ -155,7 +155,7 @@ impl Registry {
 
     /// Returns the queue of creations under a slug.
     pub(crate) fn creation_queue(&self, slug: &TenantSlug) -> Arc<CreationQueue> {
-        Arc::clone(self.maps().creations.entry(slug.clone()).or_default())
+        Arc::clone(self.maps().creations.entry_ref(slug).or_default())
     }
 
     /// Whether a creation under this slug is under way or in doubt.

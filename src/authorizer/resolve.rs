@@ -80,7 +80,7 @@ impl Resolving {
 impl Inner {
     /// Marks a commit as in doubt. Every check is denied until it is resolved, which is left to a task.
     pub(super) fn mark_in_doubt(self: &Arc<Self>, pending: Arc<Pending>) {
-        self.tell(pending.envelope.id, Outcome::InDoubt);
+        self.remember_outcome(pending.envelope.id, Outcome::InDoubt);
         self.record(TenantEvent::InDoubt(pending.envelope.id));
         self.write_state.set_pending(Some(pending));
         self.current.set_availability(Availability::InDoubt);
@@ -143,7 +143,7 @@ impl Inner {
                 Round::Resolved(outcome) => {
                     // After a plain conflict nothing is pending, and nobody asks for the outcome.
                     if self.write_state.pending().is_some() || outcome == Outcome::Unknown {
-                        self.tell(pending.envelope.id, outcome);
+                        self.remember_outcome(pending.envelope.id, outcome);
                         self.record(TenantEvent::Resolved(pending.envelope.id, outcome));
                     }
                     self.write_state.set_pending(None);
@@ -153,7 +153,7 @@ impl Inner {
             }
         }
         if self.write_state.pending().is_some() {
-            self.tell(pending.envelope.id, Outcome::InDoubt);
+            self.remember_outcome(pending.envelope.id, Outcome::InDoubt);
         }
         Outcome::InDoubt
     }

@@ -107,7 +107,7 @@ impl StagedTurn {
             Outcome::InDoubt | Outcome::Unknown => return outcome,
         };
         // A caller that has hung up can ask for it.
-        self.inner.tell(self.pending.envelope.id, outcome);
+        self.inner.remember_outcome(self.pending.envelope.id, outcome);
         self.inner.record(event);
         outcome
     }

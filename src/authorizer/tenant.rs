@@ -183,13 +183,14 @@ impl Inner {
     ) -> Arc<Self> {
         let compiled = Arc::new(compiled);
         let session = Arc::clone(&compiled.session);
+        // Nobody has this session yet, so the order does not matter as it does in `publish`.
         session.published(&compiled, News::All);
         let tenant_id = compiled.position.tenant_id;
         let current = CurrentSnapshot::new(compiled);
         let is_being_resolved = AtomicBool::new(false);
         let (latest, outcomes) = (None, VecDeque::new());
-        let known = SyncState { asked, confirmed: asked, latest, failed_refreshes: 0, outcomes };
-        let sync_state = Mutex::new(known);
+        let sync_state = SyncState { asked, confirmed: asked, latest, failed_refreshes: 0, outcomes };
+        let sync_state = Mutex::new(sync_state);
         let inner = Arc::new(Self { shared, write_state, session, tenant_id, current, is_being_resolved, sync_state });
         let weak: Weak<Self> = Arc::downgrade(&inner);
         inner.shared.staleness.add(weak);
@@ -241,8 +242,8 @@ impl Inner {
 
     /// Whether the holder of the turn asked the store within the bound on staleness. Its answer may have taken longer.
     fn is_asked_in_time(&self) -> bool {
-        let known = lock(&self.sync_state);
-        self.shared.staleness.is_within(known.confirmed.later(known.asked))
+        let sync_state = lock(&self.sync_state);
+        self.shared.staleness.is_within(sync_state.confirmed.later(sync_state.asked))
     }
 
     /// Marks the tenant as deleted. Every check is denied, and the registry drops it.
@@ -253,10 +254,10 @@ impl Inner {
 
     /// Records that the store has just confirmed to the holder of the turn that this is the latest revision.
     pub(crate) fn latest_is(&self, revision: Revision) {
-        let mut known = lock(&self.sync_state);
-        known.latest = known.latest.max(Some(revision));
-        let asked = known.asked;
-        self.confirm(&mut known, asked);
+        let mut sync_state = lock(&self.sync_state);
+        sync_state.latest = sync_state.latest.max(Some(revision));
+        let asked = sync_state.asked;
+        self.confirm(&mut sync_state, asked);
     }
 
     /// Notes that the store has confirmed the current snapshot as its latest state, in an answer to a call of that time.
@@ -265,47 +266,47 @@ impl Inner {
     }
 
     /// The lock is held while the availability changes, so that a confirmation and its expiry come one after the other.
-    fn confirm(&self, known: &mut SyncState, asked: AskedAt) {
-        known.failed_refreshes = 0;
-        known.confirmed = known.confirmed.later(asked);
+    fn confirm(&self, sync_state: &mut SyncState, asked: AskedAt) {
+        sync_state.failed_refreshes = 0;
+        sync_state.confirmed = sync_state.confirmed.later(asked);
         // The answer may have taken longer than the bound.
-        self.current.set_confirmed(self.shared.staleness.is_within(known.confirmed));
+        self.current.set_confirmed(self.shared.staleness.is_within(sync_state.confirmed));
     }
 
     pub(crate) fn seen(&self, revision: Revision) {
-        let mut known = lock(&self.sync_state);
-        known.latest = known.latest.max(Some(revision));
+        let mut sync_state = lock(&self.sync_state);
+        sync_state.latest = sync_state.latest.max(Some(revision));
     }
 
     pub(crate) fn refresh_failed(&self) {
-        let mut known = lock(&self.sync_state);
-        known.failed_refreshes = known.failed_refreshes.saturating_add(1);
+        let mut sync_state = lock(&self.sync_state);
+        sync_state.failed_refreshes = sync_state.failed_refreshes.saturating_add(1);
     }
 
     /// Remembers the outcome of a commit that is or was in doubt, or whose caller may no longer wait.
-    pub(crate) fn tell(&self, commit: CommitId, outcome: Outcome) {
-        let known = &mut *lock(&self.sync_state);
-        if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
-            known.outcome = outcome;
+    pub(crate) fn remember_outcome(&self, commit: CommitId, outcome: Outcome) {
+        let outcomes = &mut lock(&self.sync_state).outcomes;
+        if let Some(remembered) = outcomes.iter_mut().find(|remembered| remembered.commit == commit) {
+            remembered.outcome = outcome;
             return;
         }
-        if known.outcomes.len() >= MOST_OUTCOMES {
-            let least = known.outcomes.iter().position(|known| !known.outlived_call).unwrap_or(0);
-            known.outcomes.remove(least);
+        if outcomes.len() >= MOST_OUTCOMES {
+            let least = outcomes.iter().position(|remembered| !remembered.outlived_call).unwrap_or(0);
+            outcomes.remove(least);
         }
-        known.outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
+        outcomes.push_back(Remembered { commit, outcome, outlived_call: true });
     }
 
     /// Forgets an outcome that its caller receives.
     pub(crate) fn outcome_is_returned(&self, commit: CommitId) {
-        lock(&self.sync_state).outcomes.retain(|known| known.commit != commit);
+        lock(&self.sync_state).outcomes.retain(|remembered| remembered.commit != commit);
     }
 
     /// Records that the call that sent a commit has resolved it. No caller received `InDoubt`.
     pub(crate) fn resolved_within_call(&self, commit: CommitId) {
-        let mut known = lock(&self.sync_state);
-        if let Some(known) = known.outcomes.iter_mut().find(|known| known.commit == commit) {
-            known.outlived_call = false;
+        let mut sync_state = lock(&self.sync_state);
+        if let Some(remembered) = sync_state.outcomes.iter_mut().find(|remembered| remembered.commit == commit) {
+            remembered.outlived_call = false;
         }
     }
 
@@ -348,8 +349,8 @@ impl Inner {
 
 impl Confirmed for Inner {
     fn judge(&self, staleness: &Staleness) {
-        let known = lock(&self.sync_state);
-        self.current.set_confirmed(staleness.is_within(known.confirmed));
+        let sync_state = lock(&self.sync_state);
+        self.current.set_confirmed(staleness.is_within(sync_state.confirmed));
     }
 
     fn expire(&self) {

@@ -37,12 +37,12 @@ twin!(Tenant, |acme| "let acme = authorizer.create_tenant(\"acme\", \"Acme\")?;"
 const NO_RESULT: &str = "an update has ended without a result of its closure";
 
 /// Why an update failed. The error of its closure is kept where its type is known.
-enum Refused {
+enum ClosureError {
     ByClosure,
     Otherwise(Error),
 }
 
-impl From<Error> for Refused {
+impl From<Error> for ClosureError {
     fn from(error: Error) -> Self {
         Self::Otherwise(error)
     }
@@ -180,14 +180,14 @@ impl Tenant {
         });
         match (updated, last) {
             (Ok(updated), Some(Ok(value))) => Ok(updated.with_value(value)),
-            (Err(Refused::ByClosure), Some(Err(error))) => Err(error),
-            (Err(Refused::Otherwise(error)), _) => Err(error.into()),
-            (Ok(_) | Err(Refused::ByClosure), _) => Err(Error::new(ErrorKind::Internal).reason(NO_RESULT).into()),
+            (Err(ClosureError::ByClosure), Some(Err(error))) => Err(error),
+            (Err(ClosureError::Otherwise(error)), _) => Err(error.into()),
+            (Ok(_) | Err(ClosureError::ByClosure), _) => Err(Error::new(ErrorKind::Internal).reason(NO_RESULT).into()),
         }
     }
 
-    fn run(&self, f: &mut dyn FnMut(&Tx) -> bool) -> Result<Updated<()>, Refused> {
-        self.wait(self.0.try_update(|tx| if f(tx) { Ok(()) } else { Err(Refused::ByClosure) }))
+    fn run(&self, f: &mut dyn FnMut(&Tx) -> bool) -> Result<Updated<()>, ClosureError> {
+        self.wait(self.0.try_update(|tx| if f(tx) { Ok(()) } else { Err(ClosureError::ByClosure) }))
     }
 
     /// See [`crate::Tenant::plan`].

@@ -30,7 +30,7 @@ enum Node {
 }
 
 /// An edge of the tenant, by its ends.
-type Edge = (Node, Node);
+type NodePair = (Node, Node);
 
 pub(super) struct Difference<'a> {
     state: &'a State,
@@ -42,7 +42,7 @@ pub(super) struct Difference<'a> {
     separations: Bits,
     assertions: Bits,
     /// The edges that the document has, too.
-    edges: Vec<Edge>,
+    edges: Vec<NodePair>,
     /// The members of one group: see [`Difference::begin_members`].
     members: Vec<u32>,
     round: u32,
@@ -176,7 +176,8 @@ impl<'a> Difference<'a> {
         if incomplete.is_empty() {
             return;
         }
-        let seen: HashSet<Edge> = self.edges.iter().filter(|(from, _)| incomplete.contains(from)).copied().collect();
+        let seen: HashSet<NodePair> =
+            self.edges.iter().filter(|(from, _)| incomplete.contains(from)).copied().collect();
         for from in incomplete {
             let add = |to, record| {
                 if !seen.contains(&(from, to)) {
@@ -246,7 +247,7 @@ impl<'a> Difference<'a> {
         }
     }
 
-    fn meet_edge(&mut self, edge: Edge) {
+    fn meet_edge(&mut self, edge: NodePair) {
         match edge.0 {
             Node::Role(number) => self.roles.meet_edge(number),
             Node::Group(number) => self.groups.meet_edge(number),
@@ -257,7 +258,7 @@ impl<'a> Difference<'a> {
     }
 
     /// Returns the edge of the tenant with the ends of this record, and its window, if its kind has one.
-    fn edge(&self, record: &Record) -> Option<(Edge, Option<Window>)> {
+    fn edge(&self, record: &Record) -> Option<(NodePair, Option<Window>)> {
         let State { permissions, roles, groups, users, .. } = self.state;
         let role = |id: RoleId| roles.by_id(id.as_uuid());
         let group = |id: GroupId| groups.by_id(id.as_uuid());

@@ -22,15 +22,15 @@ impl Document {
     ///
     /// # Complexity
     /// O(n) for the records before and after, and O(m log m) for m changes.
-    pub(crate) fn plan_on(&self, base: Arc<CompiledTenant>, origins: CommitContext) -> Result<Plan> {
+    pub(crate) fn plan_on(&self, base: Arc<CompiledTenant>, commit_context: CommitContext) -> Result<Plan> {
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
         let catalog = &base.catalog.definition;
-        let context = ImportContext { catalog, present: Some(&base.state), new_id: origins.new_id };
+        let context = ImportContext { catalog, present: Some(&base.state), new_id: commit_context.new_id };
         let changes = rules::changes(&self.0, context)?;
         let guards = self.0.guards.iter().map(|asked| Guard::of_asked(&base, asked)).collect();
-        let mut draft = Draft::new(base, origins);
+        let mut draft = Draft::new(base, commit_context);
         draft.guards = guards;
         draft.apply_whole(changes, &self.0.acts_for)?;
         draft.finish()

@@ -17,7 +17,7 @@ use super::entry::Entry;
 use super::ids::{Ids, ImportContext, Named};
 use super::mistakes::{JsonPointer, Mistakes};
 use super::shape::{Assertion, DocumentData, Group, Permission, Role, Separation, User};
-use super::targets::{Shared, Targets};
+use super::targets::{CatalogRef, Targets};
 use super::values::RemovedKind;
 use crate::model::error::{MistakeCode, Quoted, Result};
 use crate::model::internal_fault::watch;

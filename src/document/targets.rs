@@ -32,7 +32,7 @@ pub(super) struct Targets<'a, R> {
 }
 
 /// A reference to a permission or role, which either the tenant or the shared catalog defines.
-pub(super) trait Shared: Clone {
+pub(super) trait CatalogRef: Clone {
     const ENTITY: EntityKind;
 
     fn own(id: Uuid) -> Self;
@@ -50,9 +50,9 @@ pub(super) trait Shared: Clone {
 }
 
 macro_rules! shared {
-    ($($noun:ident, $ref:ident, $id:ident, $list:ident, $by_slug:ident, $by_id:ident, $taken:ident;)*) => {$(
-        impl Shared for $ref {
-            const ENTITY: EntityKind = EntityKind::$noun;
+    ($($kind:ident, $ref:ident, $id:ident, $list:ident, $by_slug:ident, $by_id:ident, $taken:ident;)*) => {$(
+        impl CatalogRef for $ref {
+            const ENTITY: EntityKind = EntityKind::$kind;
 
             fn own(id: Uuid) -> Self {
                 Self::Own($id::from_uuid(id))
@@ -147,7 +147,7 @@ impl<'a, R> Targets<'a, R> {
 /// The text of the fault that a resolved name has no target.
 const TARGET: &str = "a resolved name in a document has a target";
 
-impl<'a, R: Shared> Targets<'a, R> {
+impl<'a, R: CatalogRef> Targets<'a, R> {
     /// Creates the targets for the entries of a document and of the catalog.
     pub(super) fn with_catalog(catalog: &'a Catalog, names: Vec<&'a str>, ids: &[Uuid]) -> Self {
         let mut targets = Self::own(R::ENTITY, names, ids.iter().map(|id| R::own(*id)).collect());

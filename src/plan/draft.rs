@@ -37,7 +37,7 @@ pub(crate) struct Draft {
     pub(super) next: CompiledTenant,
     touched: Touched,
     journal: Journal,
-    origins: CommitContext,
+    context: CommitContext,
     pub(super) actor: Option<Actor>,
     pub(super) note: Option<Note>,
     /// The directory that the transaction currently acts for (R16).
@@ -53,13 +53,13 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    pub(crate) fn new(base: Arc<CompiledTenant>, origins: CommitContext) -> Self {
+    pub(crate) fn new(base: Arc<CompiledTenant>, context: CommitContext) -> Self {
         let next = (*base).clone();
         let touched = Touched::default();
         let journal = Journal::default();
         let (actor, note, manager, acts_for) = (None, None, None, Vec::new());
         let (guards, removed_in_vain, fault) = (Vec::new(), Vec::new(), None);
-        Self { base, next, touched, journal, origins, actor, note, manager, acts_for, guards, removed_in_vain, fault }
+        Self { base, next, touched, journal, context, actor, note, manager, acts_for, guards, removed_in_vain, fault }
     }
 
     /// Acts for a directory from here on (R16).
@@ -71,11 +71,11 @@ impl Draft {
     }
 
     pub(super) fn new_id(&self) -> Uuid {
-        (self.origins.new_id)()
+        (self.context.new_id)()
     }
 
     pub(super) fn instant(&self) -> Timestamp {
-        self.origins.at
+        self.context.at
     }
 
     pub(super) fn preview(&self) -> Snapshot {
@@ -233,10 +233,10 @@ impl Draft {
         }
         let Position { tenant_id, revision, commit } = self.base.position;
         let envelope = Envelope {
-            id: self.origins.commit,
+            id: self.context.commit,
             previous: Some(commit),
             actor: self.actor,
-            at: self.origins.at,
+            at: self.context.at,
             note: self.note,
             catalog: self.base.catalog.definition.fingerprint(),
         };

@@ -99,7 +99,7 @@ impl Plan {
     ///
     /// # Complexity
     /// A few look-ups for each change, and what a transaction with these changes costs.
-    pub(crate) fn rebase_onto(&self, base: Arc<CompiledTenant>, origins: CommitContext) -> Result<Self> {
+    pub(crate) fn rebase_onto(&self, base: Arc<CompiledTenant>, context: CommitContext) -> Result<Self> {
         if base.position.tenant_id != self.base.position.tenant_id {
             let other = "the plan was made by another tenant".to_owned();
             return Err(Error::new(ErrorKind::ForeignPlan).in_words(other).advise("plan again on this one"));
@@ -107,7 +107,7 @@ impl Plan {
         if base.state.tenant.is_none() {
             return Err(Error::new(ErrorKind::Deleted));
         }
-        let mut draft = Draft::new(Arc::clone(&base), origins);
+        let mut draft = Draft::new(Arc::clone(&base), context);
         let rebase = Rebase::new(self, &base);
         self.changes.iter().try_for_each(|change| {
             rebase.check(change, &draft).map_err(|error| rebase.refused(error.because(rebase.conflict(change))))

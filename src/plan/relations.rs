@@ -41,7 +41,7 @@ pub(super) enum Wish {
 
 /// Why a wish is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum WishError {
     /// The relation does not exist.
     Missing,
     /// The relation exists with another window.
@@ -52,20 +52,20 @@ enum Refusal {
 
 impl Wish {
     /// Returns the window to store, or `None` if nothing has to change.
-    fn decide(self, present: Option<Window>, now: Timestamp) -> Result<Option<Window>, Refusal> {
-        let put = |window: Window| if window.has_ended(now) { Err(Refusal::Ended(window)) } else { Ok(Some(window)) };
+    fn decide(self, present: Option<Window>, now: Timestamp) -> Result<Option<Window>, WishError> {
+        let put = |window: Window| if window.has_ended(now) { Err(WishError::Ended(window)) } else { Ok(Some(window)) };
         match (self, present) {
-            (Self::Set(_) | Self::Extend(_), None) => Err(Refusal::Missing),
+            (Self::Set(_) | Self::Extend(_), None) => Err(WishError::Missing),
             (Self::Add(window) | Self::Set(window), Some(present)) if present == window => Ok(None),
             (Self::Ensure(window), Some(present)) if present.covers(window) => Ok(None),
             (Self::Extend(until), Some(present)) if present.end().is_none_or(|end| end >= until) => Ok(None),
             (Self::Add(asked), Some(found)) if !found.has_ended(now) => {
-                Err(Refusal::Mismatch { found, asked, gap: found.union(asked).is_none() })
+                Err(WishError::Mismatch { found, asked, gap: found.union(asked).is_none() })
             }
             (Self::Ensure(asked), Some(found)) if !found.has_ended(now) => match found.union(asked) {
-                _ if asked.has_ended(now) => Err(Refusal::Ended(asked)),
+                _ if asked.has_ended(now) => Err(WishError::Ended(asked)),
                 Some(both) => Ok(Some(both)),
-                None => Err(Refusal::Mismatch { found, asked, gap: true }),
+                None => Err(WishError::Mismatch { found, asked, gap: true }),
             },
             (Self::Add(window) | Self::Ensure(window) | Self::Set(window), _) => put(window),
             (Self::Extend(until), Some(present)) => match Window::new(present.start(), Some(until)) {
@@ -132,7 +132,7 @@ impl Tx {
             Ok(window) => return Ok(window),
             Err(refusal) => refusal,
         };
-        if let Refusal::Ended(window) = refusal {
+        if let WishError::Ended(window) = refusal {
             let advice = match wish {
                 Wish::Set(_) => "to end access, remove the relation",
                 Wish::Add(_) | Wish::Ensure(_) | Wish::Extend(_) => "choose a later end",
@@ -141,7 +141,7 @@ impl Tx {
         }
         let (entity, name, of) = self.relation_in_error(relation)?;
         Err(match refusal {
-            Refusal::Mismatch { found, asked, gap } => {
+            WishError::Mismatch { found, asked, gap } => {
                 let error = Error::new(ErrorKind::WindowMismatch).about(entity, name).of_relation(of);
                 let error = error.instead_of(found, asked).advise(advice);
                 if gap {
@@ -386,8 +386,8 @@ mod tests {
     fn f5_ensuring_widens_each_kind_of_present_window() {
         let now = at(50);
         let during = |from, until| Window::between(at(from), at(until)).unwrap();
-        let ended = |window| Err(Refusal::Ended(window));
-        let gap = |found, asked| Err(Refusal::Mismatch { found, asked, gap: true });
+        let ended = |window| Err(WishError::Ended(window));
+        let gap = |found, asked| Err(WishError::Mismatch { found, asked, gap: true });
         let table = [
             ("absent", None, during(40, 60), Ok(Some(during(40, 60)))),
             ("absent, in the past", None, during(10, 50), ended(during(10, 50))),

@@ -9,7 +9,7 @@ use crate::model::error::{Error, Result};
 use crate::model::internal_fault::must;
 use crate::model::records::{Change, GroupId, Holder, Record, RoleId, Timestamp, UserId};
 use crate::resolver::bits::Bits;
-use crate::resolver::separations::{Above, Below, count_held, count_reached, violation};
+use crate::resolver::separations::{Below, SeparationsAbove, count_held, count_reached, violation};
 use crate::resolver::snapshot::entity_rows::{SeparationRow, UserRow};
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -71,7 +71,7 @@ fn first_new_excess(before: Option<Judged<'_>>, after: Judged<'_>, from: Timesta
 
 /// Returns the users who may hold more roles of a separation than before, for each separation.
 fn affected(before: &State, after: &State, changes: &[Change]) -> BTreeMap<u32, Bits> {
-    let (mut above, mut below) = (Above::default(), BTreeMap::<u32, Below>::new());
+    let (mut above, mut below) = (SeparationsAbove::default(), BTreeMap::<u32, Below>::new());
     for record in changes.iter().filter_map(added) {
         let Some((lower, upper)) = ends(after, record) else {
             if let Record::Separation(separation) = record {

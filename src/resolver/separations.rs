@@ -191,11 +191,11 @@ impl Below {
 
 /// The separations that name a role above a group or role, at any time. It remembers the results.
 #[derive(Debug, Default)]
-pub(crate) struct Above {
+pub(crate) struct SeparationsAbove {
     known: hashbrown::HashMap<Source, SmallVec<[u32; 2]>>,
 }
 
-impl Above {
+impl SeparationsAbove {
     /// Returns the separations above a source, by number.
     ///
     /// # Complexity

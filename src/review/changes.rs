@@ -311,7 +311,8 @@ impl<'m> WindowChanges<'m> {
             (Some(user), _, _) => {
                 let row = state.users.row(user).into_iter();
                 Box::new(
-                    row.flat_map(UserRow::sources).map(move |(to, edge)| Windowed::new(Subject::User(user), to, edge)),
+                    row.flat_map(UserRow::sources)
+                        .map(move |(to, edge)| WindowedRelation::new(Subject::User(user), to, edge)),
                 )
             }
             (None, Some(group), _) => Box::new(of_group(state, group).chain(subgroups(state, group))),
@@ -323,7 +324,7 @@ impl<'m> WindowChanges<'m> {
         }
     }
 
-    fn is_wanted(&self, relation: &Windowed) -> bool {
+    fn is_wanted(&self, relation: &WindowedRelation) -> bool {
         let is_end = |wanted: Option<u32>, subject: fn(u32) -> Subject, to: fn(u32) -> Option<Source>| {
             wanted.is_none_or(|n| relation.subject == subject(n) || to(n).is_some_and(|to| relation.to == to))
         };
@@ -334,7 +335,7 @@ impl<'m> WindowChanges<'m> {
     }
 }
 
-type Relations<'m> = Box<dyn Iterator<Item = Windowed> + Send + 'm>;
+type Relations<'m> = Box<dyn Iterator<Item = WindowedRelation> + Send + 'm>;
 
 fn none<'m>() -> Relations<'m> {
     Box::new(iter::empty())
@@ -348,13 +349,13 @@ enum Subject {
 
 /// A relation that may have a window.
 #[derive(Clone, Copy)]
-pub(super) struct Windowed {
+pub(super) struct WindowedRelation {
     subject: Subject,
     to: Source,
     pub(super) window: Window,
 }
 
-impl Windowed {
+impl WindowedRelation {
     fn new(subject: Subject, to: Source, edge: Edge) -> Self {
         Self { subject, to, window: edge.window }
     }
@@ -381,7 +382,7 @@ impl Windowed {
 }
 
 /// All relations with a window: group by group, then role by role.
-pub(super) fn all(state: &State) -> impl Iterator<Item = Windowed> {
+pub(super) fn all(state: &State) -> impl Iterator<Item = WindowedRelation> {
     let of_groups = state.groups.sorted().flat_map(move |group| of_group(state, group));
     let of_roles = state.roles.all().flat_map(move |role| users_of_role(state, role));
     of_groups.chain(of_roles).filter(|relation| !relation.window.is_always())
@@ -393,7 +394,7 @@ fn of_group(state: &State, group: u32) -> Relations<'_> {
     let members = windowed(&row.members, Source::Group(group), Subject::User, |n| Some(state.users.row(n)?.groups()));
     let mut sources: Vec<(Source, Edge)> = row.sources().filter(|(_, edge)| !edge.window.is_always()).collect();
     sources.sort_by(|a, b| name(state, a.0).cmp(&name(state, b.0)));
-    let above = sources.into_iter().map(move |(to, edge)| Windowed::new(Subject::Group(group), to, edge));
+    let above = sources.into_iter().map(move |(to, edge)| WindowedRelation::new(Subject::Group(group), to, edge));
     Box::new(members.chain(above))
 }
 
@@ -424,9 +425,9 @@ fn windowed<'m>(
     to: Source,
     subject: fn(u32) -> Subject,
     edges: impl Fn(u32) -> Option<Edges<'m>> + Send + 'm,
-) -> impl Iterator<Item = Windowed> + Send + 'm {
+) -> impl Iterator<Item = WindowedRelation> + Send + 'm {
     reverse_edges.iter().filter(|reverse| reverse.is_windowed()).filter_map(move |reverse| {
         let edge = must(edges(reverse.from()).and_then(|edges| edges.get(to.number())), FAR_END)?;
-        Some(Windowed::new(subject(reverse.from()), to, edge))
+        Some(WindowedRelation::new(subject(reverse.from()), to, edge))
     })
 }

@@ -65,7 +65,7 @@ use crate::model::records::{Change, Position, Record, RecordKey, Revision, Tenan
 /// creates a tenant without a tenant record. The message names the clause.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<MemoryState>>,
     hints: HintSender,
 }
 
@@ -82,11 +82,11 @@ impl MemoryStore {
     /// # drop(store);
     /// ```
     pub fn with_history(max_changes: usize) -> Self {
-        let state = Arc::new(Mutex::new(State { max_changes, ..State::default() }));
+        let state = Arc::new(Mutex::new(MemoryState { max_changes, ..MemoryState::default() }));
         Self { state, hints: HintSender::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         // A poisoned lock is harmless: no code of the caller runs under it, and a commit is fully checked before it changes
         // anything.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -183,7 +183,7 @@ type SortedChanges<'a> = [(RecordKey, &'a Change)];
 
 /// All tenants. `slugs` has the slug of every tenant record in `live`, and `users` the key of every user there; no id is
 /// both live and deleted.
-struct State {
+struct MemoryState {
     live: HashMap<TenantId, LiveTenant>,
     deleted: HashSet<TenantId>,
     slugs: BTreeMap<TenantSlug, TenantId>,
@@ -198,14 +198,14 @@ struct LiveTenant {
     history: RecentCommits,
 }
 
-impl Default for State {
+impl Default for MemoryState {
     fn default() -> Self {
         let (slugs, users) = (BTreeMap::new(), BTreeSet::new());
         Self { live: HashMap::new(), deleted: HashSet::new(), slugs, users, max_changes: 100_000 }
     }
 }
 
-impl State {
+impl MemoryState {
     fn commit(&mut self, commit: Commit<'_>, changes: &SortedChanges<'_>) -> Result<Revision, StoreError> {
         let revision = self.check(commit.base, changes)?;
         self.apply(commit, changes, revision);
@@ -273,7 +273,7 @@ impl State {
 }
 
 /// The index of user keys.
-impl State {
+impl MemoryState {
     fn remove_user(&mut self, record: &Record, tenant_id: TenantId) {
         if let Record::User(user) = record {
             self.users.remove(&(user.key.clone(), tenant_id));

@@ -61,7 +61,7 @@ pub(super) fn newly_broken(before: &Snapshot, after: &Snapshot) -> Option<String
     })
 }
 
-fn origins() -> CommitContext {
+fn context() -> CommitContext {
     CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 }
 }
 
@@ -75,7 +75,7 @@ fn outcome(base: &Arc<CompiledTenant>, calls: &[Call]) -> (Result<Plan>, Option<
         breaks = newly_broken(&tx.base(), &tx.preview());
         Ok(())
     };
-    let outcome = Tx::run(Draft::new(Arc::clone(base), origins()), run).map(|((), plan)| plan);
+    let outcome = Tx::run(Draft::new(Arc::clone(base), context()), run).map(|((), plan)| plan);
     (outcome, breaks)
 }
 
@@ -182,7 +182,7 @@ fn is_rebased_rightly(
     let breaks = newly_broken(&Snapshot(Arc::clone(base)), &Snapshot(Arc::new(next)));
     let is_about_something_else =
         |error: &Error| !matches!(error.kind(), ErrorKind::SeparationOfDuties | ErrorKind::AssertionFailed);
-    let rebased = plan.rebase_onto(Arc::clone(base), origins());
+    let rebased = plan.rebase_onto(Arc::clone(base), context());
     if !rebased.as_ref().is_err_and(is_about_something_else) {
         is_right(&rebased, breaks.as_ref());
     }

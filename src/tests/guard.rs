@@ -22,7 +22,7 @@ use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::state::{RowBound, State};
 use crate::{EntityKind, Error, ErrorKind, Result, error::RightKind};
 
-fn origins() -> CommitContext {
+fn context() -> CommitContext {
     CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 }
 }
 
@@ -36,7 +36,7 @@ fn plan(base: &Arc<CompiledTenant>, calls: &[Call], guard: Option<&str>) -> Resu
         }
         Ok(())
     };
-    Tx::run(Draft::new(Arc::clone(base), origins()), run).map(|((), plan)| plan)
+    Tx::run(Draft::new(Arc::clone(base), context()), run).map(|((), plan)| plan)
 }
 
 fn after(records: &BTreeMap<RecordKey, Record>, plan: &Plan) -> Vec<Record> {
@@ -162,7 +162,7 @@ fn agrees(
     // The same changes, judged again.
     let mut same = twin.clone();
     same.guards.clone_from(&guards_of(base, actor));
-    let again = same.rebase_onto(Arc::clone(base), origins());
+    let again = same.rebase_onto(Arc::clone(base), context());
     check(&again);
     again.ok()
 }
@@ -178,7 +178,7 @@ fn replaced(base: &Arc<CompiledTenant>, twin: &Plan, actor: &str) -> Option<Resu
     for manager in ["okta", "entra"] {
         document.act_for(manager).unwrap();
     }
-    let plan = document.set_guard(actor).plan_on(Arc::clone(base), origins());
+    let plan = document.set_guard(actor).plan_on(Arc::clone(base), context());
     assert!(plan.iter().all(|plan| plan.changes == twin.changes));
     Some(plan)
 }

@@ -56,9 +56,9 @@ proptest! {
             history.follow(&[call]);
         }
         let expected = history.records_if_changed(&plan.changes);
-        let origins = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+        let context = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
         let base = Arc::clone(&history.present);
-        match plan.rebase_onto(Arc::clone(&base), origins) {
+        match plan.rebase_onto(Arc::clone(&base), context) {
             Ok(rebased) => {
                 prop_assert_eq!(rebased.changes(), plan.changes());
                 prop_assert_eq!(rebased.base.position, base.position);

@@ -44,7 +44,7 @@ fn filled(path: &Path) -> Truth {
 fn reports_damage(path: &Path, truth: &Truth, what: &str) -> bool {
     let store = match RedbStore::open(path) {
         Ok(store) => store,
-        Err(RedbError::Damaged(_) | RedbError::Foreign(_)) => return true,
+        Err(RedbError::Damaged(_) | RedbError::NotAStore(_)) => return true,
         Err(other) => panic!("{what}: {other:?}"),
     };
     answers(&store, path, truth, what)

@@ -117,7 +117,7 @@ fn a_foreign_file_is_rejected_unchanged() {
     let zeroes = vec![0; 100_000];
     for (content, what) in [(&b""[..], "empty"), (b"redb", "short"), (text.as_bytes(), "text"), (&zeroes, "zeroes")] {
         fs::write(&path, content).unwrap();
-        assert!(matches!(rejected(&path), RedbError::Foreign(_)), "{what}");
+        assert!(matches!(rejected(&path), RedbError::NotAStore(_)), "{what}");
     }
     fs::remove_file(&path).unwrap();
     let database = Database::create(&path).unwrap();
@@ -125,7 +125,7 @@ fn a_foreign_file_is_rejected_unchanged() {
     writing.open_table(TableDefinition::<&str, u64>::new("theirs")).unwrap().insert("a", 1).unwrap();
     writing.commit().unwrap();
     drop(database);
-    assert!(matches!(rejected(&path), RedbError::Foreign(_)), "another application's");
+    assert!(matches!(rejected(&path), RedbError::NotAStore(_)), "another application's");
 }
 
 /// Opens a file of the store that claims this format.
@@ -152,7 +152,7 @@ fn a27_a_file_of_a_later_release_is_rejected_unchanged() {
 #[test]
 fn a_file_of_an_unpublished_format_is_rejected_unchanged() {
     let error = rejected_with_format(1);
-    assert!(matches!(error, RedbError::Foreign(_)), "{error:?}");
+    assert!(matches!(error, RedbError::NotAStore(_)), "{error:?}");
     assert!(error.to_string().ends_with("format 1 was never published"), "{error}");
 }
 

@@ -43,13 +43,13 @@ struct Snapshots([Arc<CompiledTenant>; 3]);
 
 impl Snapshots {
     fn new() -> Self {
-        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
-        let session = Arc::new(base.open());
+        let catalog = Arc::new(CompiledCatalog::new(Catalog::empty()));
+        let session = Arc::new(catalog.open());
         let tenant_id = TenantId::random();
         let mut revision = Revision::FIRST;
         Self(["1", "2", "3"].map(|name| {
             let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new(name).unwrap() };
-            let mut build = Build::new(Arc::clone(&base), Arc::clone(&session));
+            let mut build = Build::new(Arc::clone(&catalog), Arc::clone(&session));
             assert!(build.push(&Record::Tenant(tenant)));
             let compiled = build.finish(Position { tenant_id, revision, commit: CommitId::random() }).unwrap();
             revision = revision.next();

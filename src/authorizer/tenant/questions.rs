@@ -390,9 +390,13 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn lag(&self) -> Lag {
-        let known = lock(&self.0.sync_state);
-        let ahead = known.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
-        Lag { revisions: ahead, failed_refreshes: known.failed_refreshes, confirmed_at: known.confirmed.instant }
+        let sync_state = lock(&self.0.sync_state);
+        let ahead = sync_state.latest.map_or(0, |latest| latest.number().saturating_sub(self.revision().number()));
+        Lag {
+            revisions: ahead,
+            failed_refreshes: sync_state.failed_refreshes,
+            confirmed_at: sync_state.confirmed.instant,
+        }
     }
 
     /// Returns the outcome of a commit that was in doubt when its update returned or was dropped. `None` if no such commit
@@ -417,8 +421,8 @@ impl Tenant {
     /// # Ok::<(), rolecall::Error>(())
     /// ```
     pub fn outcome(&self, commit: CommitId) -> Option<Outcome> {
-        let known = lock(&self.0.sync_state);
-        known.outcomes.iter().find(|known| known.commit == commit).map(|known| known.outcome)
+        let sync_state = lock(&self.0.sync_state);
+        sync_state.outcomes.iter().find(|remembered| remembered.commit == commit).map(|remembered| remembered.outcome)
     }
 
     /// Returns the commit that must be resolved before the tenant is available again, if there is one.

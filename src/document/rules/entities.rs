@@ -10,7 +10,7 @@ use crate::document::entry::Entry;
 use crate::document::ids::{ImportContext, Named};
 use crate::document::mistakes::{JsonPointer, Mistakes};
 use crate::document::shape::{Group, Permission, Role, User};
-use crate::document::targets::{Shared, Targets};
+use crate::document::targets::{CatalogRef, Targets};
 use crate::document::values::Status;
 use crate::model::catalog::Taken;
 use crate::model::error::{MistakeCode, Quoted};
@@ -188,7 +188,7 @@ pub(super) fn described(text: Option<&str>, entry: JsonPointer, mistakes: &mut M
 }
 
 /// Parses the slug of a permission or role, and checks that the catalog does not use it.
-fn shared_slug<R: Shared, T: Named>(
+fn shared_slug<R: CatalogRef, T: Named>(
     targets: &Targets<'_, R>,
     context: ImportContext<'_>,
     entry: &Entry<T>,

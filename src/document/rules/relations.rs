@@ -45,7 +45,7 @@ impl RecordBuilder<'_> {
         let Self { data, mistakes, records, roles, .. } = self;
         let mut graph = Vec::with_capacity(data.roles.len());
         for (at, entry) in data.roles.iter().enumerate() {
-            let mut out: Vec<Edge> = Vec::new();
+            let mut out: Vec<Link> = Vec::new();
             roles.begin();
             for (n, text) in entry.includes.iter().enumerate() {
                 let Some((slot, included)) =
@@ -66,7 +66,7 @@ impl RecordBuilder<'_> {
         let Self { data, mistakes, records, groups, .. } = self;
         let mut graph = Vec::with_capacity(data.groups.len());
         for (at, entry) in data.groups.iter().enumerate() {
-            let mut out: Vec<Edge> = Vec::new();
+            let mut out: Vec<Link> = Vec::new();
             groups.begin();
             for (n, link) in entry.parents.iter().enumerate() {
                 let place = JsonPointer::entry(Group::LIST, at).part("parents", n);
@@ -167,12 +167,12 @@ fn window(
 }
 
 /// A reference to an entry of the same list: the index of the entry, and the index of the reference in its own list.
-type Edge = (usize, usize);
+type Link = (usize, usize);
 
 /// Reports each cycle (R7), at the reference that closes it.
 fn acyclic<R>(
     targets: &Targets<'_, R>,
-    graph: &[Vec<Edge>],
+    graph: &[Vec<Link>],
     list: &'static str,
     part: &'static str,
     mistakes: &mut Mistakes,

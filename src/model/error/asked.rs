@@ -59,7 +59,7 @@ impl Asked {
 
     /// Describes the entity: ``user `alice` ``, ``user with the id `…` ``.
     pub(crate) fn of(&self, entity: EntityKind) -> impl Display + '_ {
-        Described { entity, asked: self }
+        DescribedName { entity, asked: self }
     }
 
     /// Says that the entity does not exist: ``user `alice` not found``.
@@ -79,12 +79,12 @@ impl<T: Into<String>> From<T> for Asked {
     }
 }
 
-struct Described<'a> {
+struct DescribedName<'a> {
     entity: EntityKind,
     asked: &'a Asked,
 }
 
-impl Display for Described<'_> {
+impl Display for DescribedName<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (entity, text) = (self.entity, Quoted(&self.asked.text));
         match &self.asked.by {

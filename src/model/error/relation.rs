@@ -74,16 +74,16 @@ impl Relation {
 
     /// Describes the relation to an entity with this name.
     pub(super) fn to<'a>(&'a self, other: &'a str) -> impl Display + 'a {
-        Described { relation: self, other }
+        DescribedRelation { relation: self, other }
     }
 }
 
-struct Described<'a> {
+struct DescribedRelation<'a> {
     relation: &'a Relation,
     other: &'a str,
 }
 
-impl Display for Described<'_> {
+impl Display for DescribedRelation<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (name, other) = (Quoted(&self.relation.name), Quoted(self.other));
         match self.relation.kind {

@@ -36,7 +36,7 @@ pub(crate) const MOST_COMBINED: usize = 100_000;
 
 /// Which paths are found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Edges<'a, 'c> {
+pub(crate) enum EdgeFilter<'a, 'c> {
     /// Those that are active at an instant.
     Active(&'a When<'c>),
     /// Those that are active at some instant.
@@ -45,14 +45,14 @@ pub(crate) enum Edges<'a, 'c> {
 
 /// The paths that were found, and whether there may be more.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct FoundPaths {
     pub(crate) paths: Vec<Path>,
     pub(crate) more: bool,
 }
 
 /// Finds the paths that are active at an instant.
-pub(crate) fn active(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> Found {
-    Map::new(state, user, permission, Edges::Active(when), false).search(MOST_PATHS)
+pub(crate) fn active(state: &State, user: &UserRow, permission: u32, when: &When<'_>) -> FoundPaths {
+    Map::new(state, user, permission, EdgeFilter::Active(when), false).search(MOST_PATHS)
 }
 
 /// When a user holds a permission.
@@ -71,17 +71,17 @@ pub(crate) enum Access {
 /// # Complexity
 /// O(relations that may lead there, times the windows that combine on them), bounded by [`MOST_COMBINED`].
 pub(crate) fn access(state: &State, user: &UserRow, permission: u32) -> Access {
-    Map::new(state, user, permission, Edges::All, true).access()
+    Map::new(state, user, permission, EdgeFilter::All, true).access()
 }
 
 /// Finds the paths that are active at some instant.
-pub(crate) fn at_any_time(state: &State, user: &UserRow, permission: u32) -> Found {
-    Map::new(state, user, permission, Edges::All, false).search(MOST_PATHS)
+pub(crate) fn at_any_time(state: &State, user: &UserRow, permission: u32) -> FoundPaths {
+    Map::new(state, user, permission, EdgeFilter::All, false).search(MOST_PATHS)
 }
 
 /// Returns a shortest path whose windows may have no common instant.
 pub(crate) fn ignoring_windows(state: &State, user: &UserRow, permission: u32) -> Option<Path> {
-    let map = Map::new(state, user, permission, Edges::All, false);
+    let map = Map::new(state, user, permission, EdgeFilter::All, false);
     // Only the steps that lead to a grant are left, so each step comes nearer to one.
     let distance = |way: &Way| map.nodes.get(way.to).and_then(|node| node.distance);
     let nearest = |next: &[Way]| next.iter().copied().min_by_key(distance);
@@ -138,10 +138,10 @@ const NUMBERED: &str = "an edge of a map leads to one of its nodes";
 
 impl<'a> Map<'a> {
     /// `shallow` stops at nodes that give the permission at every instant, for a question that needs no paths.
-    fn new(state: &'a State, user: &UserRow, permission: u32, which: Edges<'_, '_>, shallow: bool) -> Self {
+    fn new(state: &'a State, user: &UserRow, permission: u32, which: EdgeFilter<'_, '_>, shallow: bool) -> Self {
         let takes = |edge| match which {
-            Edges::Active(when) => is_active(edge, when),
-            Edges::All => true,
+            EdgeFilter::Active(when) => is_active(edge, when),
+            EdgeFilter::All => true,
         };
         let (starts, nodes, ways) = (Vec::new(), Vec::new(), Vec::new());
         let mut map = Self { state, permission, starts, nodes, ways, has_dead_ends: false };
@@ -191,7 +191,7 @@ impl<'a> Map<'a> {
             }
         }
         map.keep_what_leads();
-        if matches!(which, Edges::All) {
+        if matches!(which, EdgeFilter::All) {
             map.has_dead_ends = !map.find_instants(&incoming);
         }
         map
@@ -289,13 +289,13 @@ impl<'a> Map<'a> {
     }
 
     /// Finds at most this many paths.
-    fn search(&self, most: usize) -> Found {
+    fn search(&self, most: usize) -> FoundPaths {
         let (state, permission) = (self.state, self.permission);
         let mut search = Search::default();
         for way in self.starts.iter().rev() {
             search.push(None, *way, self);
         }
-        let mut found = Found::default();
+        let mut found = FoundPaths::default();
         let mut steps = 0;
         while let Some((Reverse(_), _, _, at)) = search.heap.pop() {
             steps += 1;

@@ -105,7 +105,8 @@ impl<T> List<T> {
     }
 }
 
-/// A list is a slice of its entries, as a `Vec` is.
+/// A list is a slice of its entries, as a `Vec` is. A list of something unknown is empty, so code that does not ask shows
+/// nothing and allows nothing.
 impl<T> Deref for List<T> {
     type Target = [T];
 

@@ -374,20 +374,20 @@ mod tests {
         all
     }
 
-    fn gathered(
+    fn loaded_at_once(
         session: &Arc<Session>,
-        base: &Arc<CompiledCatalog>,
+        catalog: &Arc<CompiledCatalog>,
         records: &[Record],
     ) -> Result<State, Vec<Violation>> {
-        let mut build = Build::new(Arc::clone(base), Arc::clone(session));
+        let mut build = Build::new(Arc::clone(catalog), Arc::clone(session));
         assert!(records.iter().all(|record| build.push(record)));
         let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         build.finish(at).map(|compiled| compiled.state)
     }
 
     /// The plain way: record by record.
-    fn edit_by_edit(session: &Session, base: &CompiledCatalog, records: &[Record]) -> State {
-        let (mut state, mut touched) = (base.state.clone(), Touched::default());
+    fn edit_by_edit(session: &Session, catalog: &CompiledCatalog, records: &[Record]) -> State {
+        let (mut state, mut touched) = (catalog.state.clone(), Touched::default());
         for record in records {
             let mut edit = Edit { state: &mut state, session, touched: &mut touched };
             edit.apply(&Change::added(record.clone())).unwrap();
@@ -419,10 +419,10 @@ mod tests {
         #[test]
         fn bulk_load_in_any_order_equals_edits(mut records in Just(records()).prop_shuffle()) {
             records.sort_by_key(Record::kind);
-            let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
-            let session = Arc::new(base.open());
-            let plain = edit_by_edit(&session, &base, &records);
-            let state = gathered(&session, &base, &records).unwrap();
+            let catalog = Arc::new(CompiledCatalog::new(Catalog::empty()));
+            let session = Arc::new(catalog.open());
+            let plain = edit_by_edit(&session, &catalog, &records);
+            let state = loaded_at_once(&session, &catalog, &records).unwrap();
             prop_assert_eq!(shown(&state), shown(&plain));
             verify(&state);
         }
@@ -433,8 +433,8 @@ mod tests {
         let mut records = records();
         records.extend([member(7, 1), held(35, 2), held(35, 0)]);
         records.sort_by_key(Record::kind);
-        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
-        let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
+        let catalog = Arc::new(CompiledCatalog::new(Catalog::empty()));
+        let broken = loaded_at_once(&Arc::new(catalog.open()), &catalog, &records).unwrap_err();
         let mismatches = [held(35, 0), held(35, 2), member(7, 1)].map(|edge| Violation::Mismatch { key: edge.key() });
         assert_eq!(broken, mismatches);
     }
@@ -442,15 +442,15 @@ mod tests {
     /// An empty place looks like one from which the nil id was deleted.
     #[test]
     fn a_deleted_user_keeps_its_number_through_a_reload() {
-        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
-        let session = Arc::new(base.open());
+        let catalog = Arc::new(CompiledCatalog::new(Catalog::empty()));
+        let session = Arc::new(catalog.open());
         let user = |n: u32| {
             let id = n.checked_sub(1).map_or(Uuid::nil(), uuid);
             Record::User(UserRecord::new(UserId::from_uuid(id), key(n)))
         };
         let tenant = records().into_iter().take(1);
         let all: Vec<Record> = tenant.clone().chain((0..4).map(user)).collect();
-        let mut state = edit_by_edit(&session, &base, &all);
+        let mut state = edit_by_edit(&session, &catalog, &all);
         let numbers =
             |state: &State| [Uuid::nil(), uuid(0), uuid(1), uuid(2)].map(|id| state.number_of(EntityKind::User, id));
         let before = numbers(&state);
@@ -459,7 +459,7 @@ mod tests {
             let mut edit = Edit { state: &mut state, session: &session, touched: &mut touched };
             edit.apply(&Change::removed(removed)).unwrap();
         }
-        let mut build = Build::new(Arc::clone(&base), Arc::clone(&session)).keeping_numbers_of(&state);
+        let mut build = Build::new(Arc::clone(&catalog), Arc::clone(&session)).keeping_numbers_of(&state);
         assert!(tenant.chain([user(1), user(3)]).all(|record| build.push(&record)));
         let at = Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let state = build.finish(at).map(|compiled| compiled.state).unwrap();
@@ -476,8 +476,8 @@ mod tests {
         };
         records.extend([user(USERS, key(3)), user(3, key(USERS)), member(USERS, 0)]);
         records.sort_by_key(Record::kind);
-        let base = Arc::new(CompiledCatalog::new(Catalog::empty()));
-        let broken = gathered(&Arc::new(base.open()), &base, &records).unwrap_err();
+        let catalog = Arc::new(CompiledCatalog::new(Catalog::empty()));
+        let broken = loaded_at_once(&Arc::new(catalog.open()), &catalog, &records).unwrap_err();
         let taken = |name: String| Violation::Duplicate { entity: EntityKind::User, name };
         let dangling = Violation::Dangling { edge: member(USERS, 0).key(), entity: EntityKind::User };
         assert_eq!(

@@ -248,10 +248,15 @@ impl<'a> Rights<'a> {
 const FILLED: &str = "the rights of a node are computed after those of the nodes above it";
 const NUMBERED: &str = "every right has a number";
 
-type Above = Vec<(Source, Window)>;
+type EdgesAbove = Vec<(Source, Window)>;
 
 /// The nodes to be computed for a node, each after those above it, with the edges to these.
-fn missing(state: &State, from: Timestamp, node: Source, known: &HashMap<Source, Timeline>) -> Vec<(Source, Above)> {
+fn missing(
+    state: &State,
+    from: Timestamp,
+    node: Source,
+    known: &HashMap<Source, Timeline>,
+) -> Vec<(Source, EdgesAbove)> {
     if known.contains_key(&node) {
         return Vec::new();
     }
@@ -264,7 +269,7 @@ fn missing(state: &State, from: Timestamp, node: Source, known: &HashMap<Source,
 }
 
 /// The edges that leave a node and have not ended.
-fn above(state: &State, from: Timestamp, node: Source) -> Above {
+fn above(state: &State, from: Timestamp, node: Source) -> EdgesAbove {
     match node {
         Source::Group(number) => {
             let edges = must(state.groups.row(number), NEAR_END).into_iter().flat_map(GroupRow::sources);
@@ -277,7 +282,7 @@ fn above(state: &State, from: Timestamp, node: Source) -> Above {
     }
 }
 
-fn joined(mut own: Timeline, above: Above, known: &HashMap<Source, Timeline>) -> Timeline {
+fn joined(mut own: Timeline, above: EdgesAbove, known: &HashMap<Source, Timeline>) -> Timeline {
     for (to, window) in above {
         if let Some(of) = must(known.get(&to), FILLED) {
             own.add(of, window);

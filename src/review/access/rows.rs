@@ -10,7 +10,7 @@ use crate::model::records::{PermissionId, Slug, Timestamp, UserId, UserKey, Wind
 use crate::resolver::bits::Bits;
 use crate::resolver::explain::Path;
 use crate::resolver::explain::first::{FirstPaths, find_all};
-use crate::resolver::explain::paths::{self, Access, Found};
+use crate::resolver::explain::paths::{self, Access, FoundPaths};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::state::State;
 
@@ -183,10 +183,10 @@ impl Current<'_> {
             }
             let found = self.permissions.next()?;
             let Some(record) = state.permissions.row(found.0).map(|row| &row.record) else { continue };
-            let Found { paths, more } = if every_path {
+            let FoundPaths { paths, more } = if every_path {
                 paths::active(state, self.user, found.0, when)
             } else {
-                Found { paths: self.first.path(state, found).into_iter().collect(), more: false }
+                FoundPaths { paths: self.first.path(state, found).into_iter().collect(), more: false }
             };
             let Some(first) = paths.first() else { continue };
             let window = access_window(state, self.user, found.0, first, when.instant());

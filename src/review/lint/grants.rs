@@ -105,13 +105,13 @@ fn patterns<'m>(
 
 /// The grants of some roles and of those that they include.
 #[derive(Default)]
-struct Rights<'s> {
+struct RoleRights<'s> {
     roles: Bits,
     names: Bits,
     patterns: Vec<&'s Pattern>,
 }
 
-impl<'s> Rights<'s> {
+impl<'s> RoleRights<'s> {
     /// Adds the grants of a role itself.
     fn add(&mut self, row: &'s RoleRow) {
         for permission in row.grants.iter() {
@@ -144,7 +144,7 @@ impl<'s> Rights<'s> {
     }
 
     /// Whether they have everything that others have, today and later, and are kept apart from no more roles (R14).
-    fn covers(&self, state: &State, other: &Rights<'_>) -> bool {
+    fn covers(&self, state: &State, other: &RoleRights<'_>) -> bool {
         other.names.iter().all(|permission| self.has(state, permission))
             && other.patterns.iter().all(|pattern| self.patterns.iter().any(|by| by.covers(pattern)))
             && other.roles.iter().all(|role| self.roles.contains(role) || !state.is_separated(role))
@@ -171,7 +171,7 @@ fn adds_nothing(state: &State, role: u32, others: &[u32], included: u32) -> bool
     if gives_more(state, role, others, included) {
         return false;
     }
-    let (mut above, mut rest) = (Rights::default(), Rights::default());
+    let (mut above, mut rest) = (RoleRights::default(), RoleRights::default());
     state.roles.row(role).into_iter().for_each(|row| rest.add(row));
     above.add_all(state, included) && others.iter().all(|role| rest.add_all(state, *role)) && rest.covers(state, &above)
 }
@@ -220,10 +220,10 @@ fn covered(state: &State, role: u32, row: &RoleRow) -> Vec<Finding> {
     let mut names: Vec<u32> = row.grants.iter().copied().filter(|n| state.permission_is_grantable(*n)).collect();
     names.sort_unstable_by(|a, b| state.permissions.name_at(*a).cmp(state.permissions.name_at(*b)));
     let rights = inclusions(state, role).0.into_iter().filter_map(|role| {
-        let mut rights = Rights::default();
+        let mut rights = RoleRights::default();
         rights.add_all(state, role).then_some((role, rights))
     });
-    let rights: Vec<(u32, Rights<'_>)> = rights.collect();
+    let rights: Vec<(u32, RoleRights<'_>)> = rights.collect();
     let mut findings = Vec::new();
     for permission in names {
         let slug = state.permissions.name_at(permission);
@@ -281,7 +281,7 @@ pub(super) fn equal_roles<'m>(moment: &'m Moment<'_>) -> Findings<'m> {
 
 /// Whether a role includes another one, directly or through others.
 fn includes(state: &State, role: u32, other: u32) -> bool {
-    let mut rights = Rights::default();
+    let mut rights = RoleRights::default();
     rights.add_all(state, role);
     rights.roles.contains(other)
 }

@@ -6,7 +6,7 @@
 
 use redb::{CommitError, Database, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
-use super::failure::{Failure, catch_panic};
+use super::failure::{RedbFailure, catch_panic};
 use super::format::{
     Bytes, COMMITS, RECORDS, SLUGS, TENANTS, TableId, commit_key, record_key, records_of, tenant_key, verify_checksum,
     with_checksum,
@@ -26,7 +26,7 @@ pub(super) struct OwnedCommit {
 }
 
 /// Applies the commit durably.
-pub(super) fn execute(database: &Database, commit: &OwnedCommit, history: u64) -> Result<Revision, Failure> {
+pub(super) fn execute(database: &Database, commit: &OwnedCommit, history: u64) -> Result<Revision, RedbFailure> {
     let changes = sorted_by_key(commit);
     let mut writing = database.begin_write()?;
     writing.set_two_phase_commit(true);
@@ -50,12 +50,12 @@ pub(super) fn resolve_failed_commit(shared: &SharedDatabase, base: Base, why: Ca
     }
 }
 
-fn commit_transaction(writing: WriteTransaction) -> Result<(), Failure> {
-    let in_doubt = |text: String| Failure { error: StoreError::in_doubt(text), reopen: true };
+fn commit_transaction(writing: WriteTransaction) -> Result<(), RedbFailure> {
+    let in_doubt = |text: String| RedbFailure { error: StoreError::in_doubt(text), reopen: true };
     let sent = || match writing.commit() {
         Ok(()) => Ok(()),
         Err(CommitError::TransactionPoisoned) => {
-            Err(Failure { error: StoreError::unavailable("redb rolled it back"), reopen: true })
+            Err(RedbFailure { error: StoreError::unavailable("redb rolled it back"), reopen: true })
         }
         Err(e) => Err(in_doubt(e.to_string())),
     };
@@ -73,8 +73,8 @@ fn sorted_by_key(commit: &OwnedCommit) -> Vec<(Vec<u8>, &Change)> {
 }
 
 /// An error that names the record by its ids alone: a user's key must not reach an error message.
-fn mismatch(clause: &str, change: &Change, what: &str) -> Failure {
-    Failure::corrupt(format!("{clause}: {:?} {what}", change.key()))
+fn mismatch(clause: &str, change: &Change, what: &str) -> RedbFailure {
+    RedbFailure::corrupt(format!("{clause}: {:?} {what}", change.key()))
 }
 
 struct Tables<'t> {
@@ -85,7 +85,7 @@ struct Tables<'t> {
 }
 
 impl<'t> Tables<'t> {
-    fn open(writing: &'t WriteTransaction) -> Result<Self, Failure> {
+    fn open(writing: &'t WriteTransaction) -> Result<Self, RedbFailure> {
         Ok(Self {
             slugs: writing.open_table(SLUGS)?,
             tenants: writing.open_table(TENANTS)?,
@@ -99,13 +99,13 @@ impl<'t> Tables<'t> {
         commit: &OwnedCommit,
         changes: &[(Vec<u8>, &Change)],
         history: u64,
-    ) -> Result<Revision, Failure> {
+    ) -> Result<Revision, RedbFailure> {
         let (tenant_id, creates) = (commit.base.tenant_id(), matches!(commit.base, Base::Create(_)));
         let (tenant, revision) = self.check_base(commit.base)?;
         let delta = self.replace_records(changes)?;
         let (before, after) = slugs_in(&commit.changes);
         if creates && after.is_none() && !changes.is_empty() {
-            return Err(Failure::corrupt("S1: the creation adds no tenant record"));
+            return Err(RedbFailure::corrupt("S1: the creation adds no tenant record"));
         }
         self.update_slug_index(tenant_id, before, after)?;
         let latest = LocalPosition { revision, commit: commit.envelope.id };
@@ -127,7 +127,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Checks the base. Returns the tenant, if it exists, and the revision that the commit produces.
-    fn check_base(&self, base: Base) -> Result<(Option<LiveTenant>, Revision), Failure> {
+    fn check_base(&self, base: Base) -> Result<(Option<LiveTenant>, Revision), RedbFailure> {
         let tenant_id = base.tenant_id();
         match (tenant_row(&self.tenants, tenant_id)?, base) {
             (Some(TenantRow::Deleted), _) | (None, Base::At(_)) => Err(StoreError::Deleted.into()),
@@ -147,7 +147,7 @@ impl<'t> Tables<'t> {
     ///
     /// Relations are not compared with `before`. A reference to a catalog entry remembers the slug of its time, and a newer
     /// release may know the entry by another slug.
-    fn replace_records(&mut self, changes: &[(Vec<u8>, &Change)]) -> Result<RecordDelta, Failure> {
+    fn replace_records(&mut self, changes: &[(Vec<u8>, &Change)]) -> Result<RecordDelta, RedbFailure> {
         let mut neighbours = changes.iter().zip(changes.iter().skip(1));
         if let Some(((_, change), _)) = neighbours.find(|((key, _), (next, _))| key == next) {
             return Err(mismatch("S10", change, "is changed twice in one commit"));
@@ -184,7 +184,7 @@ impl<'t> Tables<'t> {
         tenant_id: TenantId,
         before: Option<&TenantSlug>,
         after: Option<&TenantSlug>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RedbFailure> {
         if before == after {
             return Ok(());
         }
@@ -200,7 +200,7 @@ impl<'t> Tables<'t> {
     }
 
     /// Deletes a tenant. Only its id stays, forever.
-    fn delete_tenant(&mut self, tenant_id: TenantId) -> Result<(), Failure> {
+    fn delete_tenant(&mut self, tenant_id: TenantId) -> Result<(), RedbFailure> {
         let (first, end) = records_of(tenant_id);
         self.records.retain_in(&first[..]..&end[..], |_, _| false)?;
         self.commits
@@ -208,7 +208,7 @@ impl<'t> Tables<'t> {
         self.put_tenant(tenant_id, &TenantRow::Deleted)
     }
 
-    fn put_tenant(&mut self, tenant_id: TenantId, row: &TenantRow) -> Result<(), Failure> {
+    fn put_tenant(&mut self, tenant_id: TenantId, row: &TenantRow) -> Result<(), RedbFailure> {
         let key = tenant_key(tenant_id);
         let (row, _) = with_checksum(TableId::Tenants, &key, encode(row)?);
         self.tenants.insert(&key[..], &*row)?;
@@ -224,7 +224,7 @@ impl<'t> Tables<'t> {
         tenant: &mut LiveTenant,
         commit: &OwnedCommit,
         history: u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RedbFailure> {
         let is_creation = matches!(commit.base, Base::Create(_));
         let stored: &[Change] = if is_creation { &[] } else { &commit.changes };
         let mut head = Some(CommitHead { envelope: commit.envelope.clone(), changes: count(stored.len()) });
@@ -249,9 +249,9 @@ impl<'t> Tables<'t> {
     }
 
     /// Drops the oldest commit after the start of the history, which moves to the position that it produced.
-    fn drop_oldest_commit(&mut self, tenant_id: TenantId, tenant: &mut LiveTenant) -> Result<(), Failure> {
+    fn drop_oldest_commit(&mut self, tenant_id: TenantId, tenant: &mut LiveTenant) -> Result<(), RedbFailure> {
         let oldest = tenant.history_start.revision.next();
-        let lost = || Failure::corrupt(format!("S14: the commit that made revision {oldest} is incomplete"));
+        let lost = || RedbFailure::corrupt(format!("S14: the commit that made revision {oldest} is incomplete"));
         let key = commit_key(tenant_id, oldest, 0);
         let head = match self.commits.get(&key[..])? {
             Some(row) => part(verify_checksum(TableId::Commits, &key, row.value())?.0)?.head.ok_or_else(lost)?,
@@ -285,9 +285,9 @@ impl RecordDelta {
         self.digest = self.digest.wrapping_sub(check);
     }
 
-    fn apply_to(&self, tenant: &mut LiveTenant) -> Result<(), Failure> {
+    fn apply_to(&self, tenant: &mut LiveTenant) -> Result<(), RedbFailure> {
         let records = tenant.records.saturating_add(self.added).checked_sub(self.removed);
-        tenant.records = records.ok_or_else(|| Failure::corrupt("S10: the record count is wrong"))?;
+        tenant.records = records.ok_or_else(|| RedbFailure::corrupt("S10: the record count is wrong"))?;
         tenant.digest = tenant.digest.wrapping_add(self.digest);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{DatabaseError, StorageError};
 
-use super::failure::Failure;
+use super::failure::RedbFailure;
 use crate::store::StoreError;
 
 /// Why [`RedbStore::open`](crate::store::RedbStore::open) did not open a file.
@@ -42,7 +42,7 @@ pub enum RedbError {
     /// The file is not a store of this crate: a redb file of another application, or not a redb file. Or redb cannot read
     /// files of this version any more.
     #[error("file is not a rolecall store: {0}")]
-    Foreign(String),
+    NotAStore(String),
     /// The system returned an error, or the file does not exist and was not to be created. The text names the file.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -65,10 +65,10 @@ impl RedbError {
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Self::InUse,
             // An earlier release of rolecall may have written the file with an older redb.
-            DatabaseError::UpgradeRequired(_) => Self::Foreign(UNREADABLE.to_owned()),
+            DatabaseError::UpgradeRequired(_) => Self::NotAStore(UNREADABLE.to_owned()),
             // Redb reports a wrong file header like this.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::InvalidData => {
-                Self::Foreign(e.to_string())
+                Self::NotAStore(e.to_string())
             }
             // A read past the end: the file is truncated.
             DatabaseError::Storage(StorageError::Io(e)) if e.kind() == io::ErrorKind::UnexpectedEof => {
@@ -90,8 +90,8 @@ struct AtPath {
     error: io::Error,
 }
 
-impl From<Failure> for RedbError {
-    fn from(failure: Failure) -> Self {
+impl From<RedbFailure> for RedbError {
+    fn from(failure: RedbFailure) -> Self {
         match failure.error {
             StoreError::Corrupt(why) => Self::Damaged(why.to_string()),
             other => Self::Io(io::Error::other(other)),

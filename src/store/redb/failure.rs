@@ -10,26 +10,26 @@ use crate::store::StoreError;
 
 /// A failure. Nothing was applied, unless a commit was sent.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct RedbFailure {
     pub(super) error: StoreError,
     /// Whether redb refuses all work until the file is reopened.
     pub(super) reopen: bool,
 }
 
-impl Failure {
+impl RedbFailure {
     /// The stored data is invalid. The message names a clause and ids, never a text of a tenant.
     pub(super) fn corrupt(what: impl Into<String>) -> Self {
         StoreError::corrupt(what.into()).into()
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for RedbFailure {
     fn from(error: StoreError) -> Self {
         Self { error, reopen: false }
     }
 }
 
-impl From<StorageError> for Failure {
+impl From<StorageError> for RedbFailure {
     fn from(error: StorageError) -> Self {
         let text = error.to_string();
         match error {
@@ -44,7 +44,7 @@ impl From<StorageError> for Failure {
     }
 }
 
-impl From<TransactionError> for Failure {
+impl From<TransactionError> for RedbFailure {
     fn from(error: TransactionError) -> Self {
         match error {
             TransactionError::Storage(error) => error.into(),
@@ -53,7 +53,7 @@ impl From<TransactionError> for Failure {
     }
 }
 
-impl From<TableError> for Failure {
+impl From<TableError> for RedbFailure {
     fn from(error: TableError) -> Self {
         match error {
             TableError::Storage(error) => error.into(),
@@ -63,7 +63,7 @@ impl From<TableError> for Failure {
     }
 }
 
-impl From<DatabaseError> for Failure {
+impl From<DatabaseError> for RedbFailure {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Storage(error) => error.into(),

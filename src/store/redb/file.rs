@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
 
 use super::error::RedbError;
-use super::failure::{Failure, catch_panic};
+use super::failure::{RedbFailure, catch_panic};
 use super::format::{
     ABOUT, COMMITS, FORMAT, FORMAT_KEY, RECORDS, SLUGS, TENANTS, TableId, verify_checksum, with_checksum,
 };
@@ -42,7 +42,7 @@ impl Backend {
                     #[cfg(test)]
                     Self::Disk(disk) => builder().create_with_backend(disk.clone()).map_err(RedbError::of)?,
                 };
-                verify(&database.begin_read().map_err(Failure::from)?)?;
+                verify(&database.begin_read().map_err(RedbFailure::from)?)?;
                 Ok(database)
             },
             RedbError::Damaged,
@@ -108,9 +108,9 @@ fn create(path: &Path) -> Result<(), RedbError> {
 
 /// Writes the format number and creates every table.
 fn write_format(database: &Database) -> Result<(), RedbError> {
-    let mut writing = database.begin_write().map_err(Failure::from)?;
+    let mut writing = database.begin_write().map_err(RedbFailure::from)?;
     writing.set_two_phase_commit(true);
-    let tables = || -> Result<(), Failure> {
+    let tables = || -> Result<(), RedbFailure> {
         let (number, _) = with_checksum(TableId::About, FORMAT_KEY.as_bytes(), FORMAT.to_le_bytes().to_vec());
         writing.open_table(ABOUT)?.insert(FORMAT_KEY, &*number)?;
         for table in [SLUGS, TENANTS, RECORDS, COMMITS] {
@@ -131,7 +131,7 @@ fn check_before_opening(path: &Path) -> Result<(), RedbError> {
             Err(_) => Ok(()),
         },
         Err(e) => match RedbError::of(e) {
-            known @ (RedbError::InUse | RedbError::Foreign(_)) => Err(known),
+            known @ (RedbError::InUse | RedbError::NotAStore(_)) => Err(known),
             _ => Ok(()),
         },
     };
@@ -143,18 +143,18 @@ fn check_before_opening(path: &Path) -> Result<(), RedbError> {
 
 fn check_format(reading: &ReadTransaction) -> Result<(), RedbError> {
     let about = match reading.open_table(ABOUT) {
-        Err(TableError::Storage(e)) => return Err(Failure::from(e).into()),
-        Err(_) => return Err(RedbError::Foreign("a redb file of another application".to_owned())),
+        Err(TableError::Storage(e)) => return Err(RedbFailure::from(e).into()),
+        Err(_) => return Err(RedbError::NotAStore("a redb file of another application".to_owned())),
         Ok(about) => about,
     };
-    let number = about.get(FORMAT_KEY).map_err(Failure::from)?;
+    let number = about.get(FORMAT_KEY).map_err(RedbFailure::from)?;
     let number = number.ok_or_else(|| RedbError::Damaged("missing format number".to_owned()))?;
     let (number, _) = verify_checksum(TableId::About, FORMAT_KEY.as_bytes(), number.value())?;
-    let found = u32::from_le_bytes(number.try_into().map_err(|_| Failure::corrupt("invalid format number"))?);
+    let found = u32::from_le_bytes(number.try_into().map_err(|_| RedbFailure::corrupt("invalid format number"))?);
     match found {
         FORMAT => Ok(()),
         1.. if found > FORMAT => Err(RedbError::Newer { found, known: FORMAT }),
-        1.. => Err(RedbError::Foreign(format!("format {found} was never published"))),
+        1.. => Err(RedbError::NotAStore(format!("format {found} was never published"))),
         0 => Err(RedbError::Damaged(format!("unknown format {found}"))),
     }
 }
@@ -163,7 +163,7 @@ fn check_format(reading: &ReadTransaction) -> Result<(), RedbError> {
 fn verify(reading: &ReadTransaction) -> Result<(), RedbError> {
     check_format(reading)?;
     let missing = |e: TableError| match e {
-        TableError::Storage(e) => RedbError::from(Failure::from(e)),
+        TableError::Storage(e) => RedbError::from(RedbFailure::from(e)),
         other => RedbError::Damaged(other.to_string()),
     };
     let slugs = reading.open_table(SLUGS).map_err(missing)?;
@@ -171,13 +171,13 @@ fn verify(reading: &ReadTransaction) -> Result<(), RedbError> {
     reading.open_table(RECORDS).map_err(missing)?;
     reading.open_table(COMMITS).map_err(missing)?;
     let (mut live, mut unreadable) = (0_u64, 0_u64);
-    for row in tenants.iter().map_err(Failure::from)? {
-        let (tenant_id, row) = row.map_err(Failure::from)?;
+    for row in tenants.iter().map_err(RedbFailure::from)? {
+        let (tenant_id, row) = row.map_err(RedbFailure::from)?;
         match verify_checksum(TableId::Tenants, tenant_id.value(), row.value()).and_then(|(row, _)| decode(row)) {
             Ok(TenantRow::Deleted) => {}
             Ok(TenantRow::Live(tenant)) => {
                 live += 1;
-                if slugs.get(tenant.slug.as_str().as_bytes()).map_err(Failure::from)?.is_none() {
+                if slugs.get(tenant.slug.as_str().as_bytes()).map_err(RedbFailure::from)?.is_none() {
                     return Err(RedbError::Damaged("a tenant's slug is missing from the index".to_owned()));
                 }
             }
@@ -185,7 +185,7 @@ fn verify(reading: &ReadTransaction) -> Result<(), RedbError> {
             Err(_) => unreadable += 1,
         }
     }
-    let found = slugs.len().map_err(Failure::from)?;
+    let found = slugs.len().map_err(RedbFailure::from)?;
     if (live..=live + unreadable).contains(&found) {
         return Ok(());
     }

@@ -16,7 +16,7 @@
 use redb::TableDefinition;
 use twox_hash::XxHash3_64;
 
-use super::failure::Failure;
+use super::failure::RedbFailure;
 use crate::model::records::{Holder, RecordKey, Revision, TenantId};
 
 /// The format that this release writes, and the newest that it reads.
@@ -55,12 +55,16 @@ pub(super) fn with_checksum(place: TableId, key: &[u8], mut value: Vec<u8>) -> (
 }
 
 /// The value without its check, and the check.
-pub(super) fn verify_checksum<'a>(place: TableId, key: &[u8], sealed: &'a [u8]) -> Result<(&'a [u8], u64), Failure> {
+pub(super) fn verify_checksum<'a>(
+    place: TableId,
+    key: &[u8],
+    sealed: &'a [u8],
+) -> Result<(&'a [u8], u64), RedbFailure> {
     match sealed.split_last_chunk::<CHECK>() {
         Some((value, stored)) if check(place, key, value) == u64::from_le_bytes(*stored) => {
             Ok((value, u64::from_le_bytes(*stored)))
         }
-        _ => Err(Failure::corrupt(format!("S10: a row of {place:?} is not what was written"))),
+        _ => Err(RedbFailure::corrupt(format!("S10: a row of {place:?} is not what was written"))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{OwnedRange, ReadableDatabase};
 
-use super::failure::{Failure, catch_panic};
+use super::failure::{RedbFailure, catch_panic};
 use super::format::{Bytes, RECORDS, TableId, kind_in, records_of, verify_checksum};
 use super::read::live_tenant;
 use super::rows::{LiveTenant, record};
@@ -47,14 +47,14 @@ impl LoadCursor {
 
     /// Reads the next batch. Returns the cursor if there is more. The last batch fails unless every record was read intact.
     pub(super) fn next_batch(mut self) -> Result<(Vec<Record>, Option<Self>), StoreError> {
-        let panicked = |text: String| Failure { error: StoreError::corrupt(text), reopen: true };
+        let panicked = |text: String| RedbFailure { error: StoreError::corrupt(text), reopen: true };
         let batch =
             catch_panic(|| self.read_batch(), panicked).map_err(|failure| self.shared.note(failure, self.opening))?;
         let more = batch.len() == BATCH;
         Ok((batch, more.then_some(self)))
     }
 
-    fn read_batch(&mut self) -> Result<Vec<Record>, Failure> {
+    fn read_batch(&mut self) -> Result<Vec<Record>, RedbFailure> {
         let mut batch = Vec::with_capacity(BATCH);
         while batch.len() < BATCH {
             let Some(row) = self.rows.next() else {
@@ -71,12 +71,12 @@ impl LoadCursor {
         Ok(batch)
     }
 
-    fn verify_end(&self) -> Result<(), Failure> {
+    fn verify_end(&self) -> Result<(), RedbFailure> {
         if (self.seen, self.digest) == (self.tenant.records, self.tenant.digest) {
             return Ok(());
         }
         let Self { tenant_id, tenant, seen, .. } = self;
-        Err(Failure::corrupt(format!(
+        Err(RedbFailure::corrupt(format!(
             "S10: found {seen} records of tenant {tenant_id}, expected {} with another digest",
             tenant.records
         )))

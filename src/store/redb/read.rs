@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::failure::Failure;
+use super::failure::RedbFailure;
 use super::format::{
     Bytes, COMMITS, RECORDS, SLUGS, TENANTS, TableId, commit_key, kind_in, revision_in, tenant_key, verify_checksum,
 };
@@ -15,13 +15,13 @@ use crate::store::history::page;
 use crate::store::{CommitPage, CommitQuery, Since, StoredCommit, TenantSummary};
 
 /// Returns the existing tenant with this slug.
-pub(super) fn find(database: &Database, slug: &TenantSlug) -> Result<Option<TenantId>, Failure> {
+pub(super) fn find(database: &Database, slug: &TenantSlug) -> Result<Option<TenantId>, RedbFailure> {
     let reading = database.begin_read()?;
     let Some(row) = reading.open_table(SLUGS)?.get(slug.as_str().as_bytes())? else { return Ok(None) };
     let tenant_id = tenant_id_of_slug(slug.as_str().as_bytes(), row.value())?;
     match live_tenant(&reading, tenant_id)? {
         Some(tenant) if tenant.slug == *slug => Ok(Some(tenant_id)),
-        _ => Err(Failure::corrupt(format!("S9: the slug index names tenant {tenant_id}, which has another slug"))),
+        _ => Err(RedbFailure::corrupt(format!("S9: the slug index names tenant {tenant_id}, which has another slug"))),
     }
 }
 
@@ -30,7 +30,7 @@ pub(super) fn list(
     database: &Database,
     after: Option<&TenantSlug>,
     limit: usize,
-) -> Result<Vec<TenantSummary>, Failure> {
+) -> Result<Vec<TenantSummary>, RedbFailure> {
     listed_in(&database.begin_read()?, after, limit)
 }
 
@@ -38,21 +38,21 @@ fn listed_in(
     reading: &ReadTransaction,
     after: Option<&TenantSlug>,
     limit: usize,
-) -> Result<Vec<TenantSummary>, Failure> {
+) -> Result<Vec<TenantSummary>, RedbFailure> {
     let slugs = reading.open_table(SLUGS)?;
     let after = after.map_or(Bound::Unbounded, |slug| Bound::Excluded(slug.as_str().as_bytes()));
     let mut listed = Vec::new();
     for row in slugs.range::<&[u8]>((after, Bound::Unbounded))?.take(limit) {
         let (key, tenant_id) = row?;
         let slug = std::str::from_utf8(key.value()).ok().and_then(|text| TenantSlug::new(text).ok());
-        let slug = slug.ok_or_else(|| Failure::corrupt("S9: invalid slug in the index"))?;
+        let slug = slug.ok_or_else(|| RedbFailure::corrupt("S9: invalid slug in the index"))?;
         listed.push(TenantSummary { tenant_id: tenant_id_of_slug(key.value(), tenant_id.value())?, slug });
     }
     Ok(listed)
 }
 
 /// Returns the latest position of each tenant.
-pub(super) fn positions(database: &Database, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, Failure> {
+pub(super) fn positions(database: &Database, tenant_ids: &[TenantId]) -> Result<Vec<Option<Position>>, RedbFailure> {
     let reading = database.begin_read()?;
     let position = |id: &TenantId| Ok(live_tenant(&reading, *id)?.map(|tenant| tenant.latest.of(*id)));
     tenant_ids.iter().map(position).collect()
@@ -64,7 +64,7 @@ pub(super) fn tenants_of_user(
     key: &UserKey,
     after: Option<&TenantSlug>,
     limit: usize,
-) -> Result<Vec<TenantSummary>, Failure> {
+) -> Result<Vec<TenantSummary>, RedbFailure> {
     let reading = database.begin_read()?;
     let records = reading.open_table(RECORDS)?;
     let mut found = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn tenants_of_user(
     Ok(found)
 }
 
-fn has_user(records: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, key: &UserKey) -> Result<bool, Failure> {
+fn has_user(records: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, key: &UserKey) -> Result<bool, RedbFailure> {
     const USER: u8 = RecordKind::User.ordinal();
     let first: Vec<u8> = tenant_key(tenant_id).into_iter().chain([USER]).collect();
     for row in records.range(&first[..]..)? {
@@ -96,7 +96,7 @@ fn has_user(records: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, key: &Us
 }
 
 /// Returns the commits after a position (S14).
-pub(super) fn since(database: &Database, at: Position) -> Result<Since, Failure> {
+pub(super) fn since(database: &Database, at: Position) -> Result<Since, RedbFailure> {
     let reading = database.begin_read()?;
     let Some(tenant) = live_tenant(&reading, at.tenant_id)? else { return Ok(Since::Deleted) };
     if at.revision > tenant.latest.revision || at.revision < tenant.history_start.revision {
@@ -130,7 +130,7 @@ pub(super) fn history(
     database: &Database,
     tenant_id: TenantId,
     query: &CommitQuery,
-) -> Result<Option<CommitPage>, Failure> {
+) -> Result<Option<CommitPage>, RedbFailure> {
     let reading = database.begin_read()?;
     let Some(tenant) = live_tenant(&reading, tenant_id)? else { return Ok(None) };
     let commits = reading.open_table(COMMITS)?;
@@ -147,7 +147,7 @@ fn commit(
     commits: &ReadOnlyTable<Bytes, Bytes>,
     tenant_id: TenantId,
     revision: Revision,
-) -> Result<StoredCommit, Failure> {
+) -> Result<StoredCommit, RedbFailure> {
     let (first, last) = (commit_key(tenant_id, revision, 0), commit_key(tenant_id, revision, u32::MAX));
     let mut found: Option<(StoredCommit, u64)> = None;
     for row in commits.range(&first[..]..=&last[..])? {
@@ -170,7 +170,7 @@ fn commit(
 pub(super) fn tenant_row(
     tenants: &impl ReadableTable<Bytes, Bytes>,
     tenant_id: TenantId,
-) -> Result<Option<TenantRow>, Failure> {
+) -> Result<Option<TenantRow>, RedbFailure> {
     let key = tenant_key(tenant_id);
     let Some(row) = tenants.get(&key[..])? else { return Ok(None) };
     let (row, _) = verify_checksum(TableId::Tenants, &key, row.value())?;
@@ -178,7 +178,7 @@ pub(super) fn tenant_row(
 }
 
 /// Returns a tenant, if it exists.
-pub(super) fn live_tenant(reading: &ReadTransaction, tenant_id: TenantId) -> Result<Option<LiveTenant>, Failure> {
+pub(super) fn live_tenant(reading: &ReadTransaction, tenant_id: TenantId) -> Result<Option<LiveTenant>, RedbFailure> {
     Ok(match tenant_row(&reading.open_table(TENANTS)?, tenant_id)? {
         Some(TenantRow::Live(tenant)) => Some(tenant),
         Some(TenantRow::Deleted) | None => None,
@@ -186,22 +186,26 @@ pub(super) fn live_tenant(reading: &ReadTransaction, tenant_id: TenantId) -> Res
 }
 
 /// Decodes the tenant id in a row of the slug index.
-pub(super) fn tenant_id_of_slug(slug: &[u8], row: &[u8]) -> Result<TenantId, Failure> {
+pub(super) fn tenant_id_of_slug(slug: &[u8], row: &[u8]) -> Result<TenantId, RedbFailure> {
     let (tenant_id, _) = verify_checksum(TableId::Slugs, slug, row)?;
     let tenant_id =
-        uuid::Uuid::from_slice(tenant_id).map_err(|_| Failure::corrupt("S9: invalid tenant id in the index"))?;
+        uuid::Uuid::from_slice(tenant_id).map_err(|_| RedbFailure::corrupt("S9: invalid tenant id in the index"))?;
     Ok(TenantId::from_uuid(tenant_id))
 }
 
-fn head(commits: &ReadOnlyTable<Bytes, Bytes>, tenant_id: TenantId, revision: Revision) -> Result<CommitHead, Failure> {
+fn head(
+    commits: &ReadOnlyTable<Bytes, Bytes>,
+    tenant_id: TenantId,
+    revision: Revision,
+) -> Result<CommitHead, RedbFailure> {
     let key = commit_key(tenant_id, revision, 0);
     let row = commits.get(&key[..])?.ok_or_else(|| missing(revision))?;
     let (row, _) = verify_checksum(TableId::Commits, &key, row.value())?;
     part(row)?.head.ok_or_else(|| missing(revision))
 }
 
-fn missing(revision: Revision) -> Failure {
-    Failure::corrupt(format!("S14: the commit that made revision {revision} is incomplete"))
+fn missing(revision: Revision) -> RedbFailure {
+    RedbFailure::corrupt(format!("S14: the commit that made revision {revision} is incomplete"))
 }
 
 /// Assembles commits from their parts and fails if a part is missing.
@@ -218,7 +222,7 @@ impl HistoryAssembler {
         Self { commits: Vec::new(), revision, missing_changes: 0 }
     }
 
-    fn take(&mut self, revision: Option<Revision>, part: CommitPart) -> Result<(), Failure> {
+    fn take(&mut self, revision: Option<Revision>, part: CommitPart) -> Result<(), RedbFailure> {
         let expected = if self.missing_changes == 0 { self.revision.next() } else { self.revision };
         let here = revision.filter(|revision| *revision == expected).ok_or_else(|| missing(expected))?;
         let count = u64::try_from(part.changes.len()).unwrap_or(u64::MAX);
@@ -238,7 +242,7 @@ impl HistoryAssembler {
         Ok(())
     }
 
-    fn end(self, tenant: &LiveTenant) -> Result<Since, Failure> {
+    fn end(self, tenant: &LiveTenant) -> Result<Since, RedbFailure> {
         let whole = self.missing_changes == 0 && self.revision == tenant.latest.revision;
         let last = self.commits.last().map_or(tenant.latest.commit, |commit| commit.envelope.id);
         if whole && last == tenant.latest.commit {

@@ -7,7 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::failure::Failure;
+use super::failure::RedbFailure;
 use crate::model::records::{Change, CommitId, Envelope, Position, Record, RecordKind, Revision, TenantId, TenantSlug};
 use crate::store::StoreError;
 
@@ -76,40 +76,44 @@ const NEWEST: u8 = match RecordKind::ALL {
 };
 
 /// Encodes a value.
-pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, Failure> {
-    postcard::to_allocvec(what).map_err(|e| Failure::corrupt(format!("S10: cannot encode a value: {e}")))
+pub(super) fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, RedbFailure> {
+    postcard::to_allocvec(what).map_err(|e| RedbFailure::corrupt(format!("S10: cannot encode a value: {e}")))
 }
 
 /// Decodes a value from all of the bytes.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RedbFailure> {
     match postcard::take_from_bytes(bytes) {
         Ok((what, [])) => Ok(what),
-        Ok(_) => Err(Failure::corrupt("S10: trailing bytes in a row")),
-        Err(e) => Err(Failure::corrupt(format!("S10: cannot decode a row: {e}"))),
+        Ok(_) => Err(RedbFailure::corrupt("S10: trailing bytes in a row")),
+        Err(e) => Err(RedbFailure::corrupt(format!("S10: cannot decode a row: {e}"))),
     }
 }
 
 /// Decodes a record; `kind` is the ordinal in its key.
-pub(super) fn record(kind: u8, bytes: &[u8]) -> Result<Record, Failure> {
+pub(super) fn record(kind: u8, bytes: &[u8]) -> Result<Record, RedbFailure> {
     check_kind(kind)?;
     let record: Record = decode(bytes)?;
-    if record.kind().ordinal() == kind { Ok(record) } else { Err(Failure::corrupt("S10: a record under another kind")) }
+    if record.kind().ordinal() == kind {
+        Ok(record)
+    } else {
+        Err(RedbFailure::corrupt("S10: a record under another kind"))
+    }
 }
 
 /// Encodes a part after the ordinal of its newest kind.
-pub(super) fn encode_part(part: &CommitPart) -> Result<Vec<u8>, Failure> {
+pub(super) fn encode_part(part: &CommitPart) -> Result<Vec<u8>, RedbFailure> {
     let newest = part.changes.iter().map(|change| change.kind().ordinal()).max().unwrap_or_default();
     encode(&(newest, part))
 }
 
 /// Decodes a part, unless it contains a kind of a later release.
-pub(super) fn part(bytes: &[u8]) -> Result<CommitPart, Failure> {
-    let (newest, rest) = bytes.split_first().ok_or_else(|| Failure::corrupt("S14: empty part of a commit"))?;
+pub(super) fn part(bytes: &[u8]) -> Result<CommitPart, RedbFailure> {
+    let (newest, rest) = bytes.split_first().ok_or_else(|| RedbFailure::corrupt("S14: empty part of a commit"))?;
     check_kind(*newest)?;
     decode(rest)
 }
 
-fn check_kind(kind: u8) -> Result<(), Failure> {
+fn check_kind(kind: u8) -> Result<(), RedbFailure> {
     if kind <= NEWEST {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 use redb::Database;
 
 use super::error::RedbError;
-use super::failure::{Failure, catch_panic};
+use super::failure::{RedbFailure, catch_panic};
 use super::file::Backend;
 use crate::store::StoreError;
 
@@ -49,16 +49,16 @@ impl SharedDatabase {
     }
 
     /// Runs work on the open file. The work passes the number of the opening to [`Self::note`] if it fails later.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Database, u64) -> Result<T, Failure>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&Database, u64) -> Result<T, RedbFailure>) -> Result<T, StoreError> {
         self.open_again_if_failed()?;
         let opened = self.file.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = &opened.database else { return Err(self.closed()) };
-        let panicked = |text: String| Failure { error: StoreError::corrupt(text), reopen: true };
+        let panicked = |text: String| RedbFailure { error: StoreError::corrupt(text), reopen: true };
         catch_panic(|| work(database, opened.number), panicked).map_err(|failure| self.note(failure, opened.number))
     }
 
     /// Records a failure of an opening and returns the error for the caller.
-    pub(super) fn note(&self, failure: Failure, number: u64) -> StoreError {
+    pub(super) fn note(&self, failure: RedbFailure, number: u64) -> StoreError {
         if failure.reopen {
             self.failed.fetch_max(number, Ordering::AcqRel);
         }
@@ -77,7 +77,7 @@ impl SharedDatabase {
             // Its text names the file.
             RedbError::Io(_) => StoreError::unavailable(error),
             RedbError::Damaged(_) => StoreError::corrupt(self.backend.about(&error)),
-            RedbError::Newer { .. } | RedbError::InUse | RedbError::Foreign(_) => {
+            RedbError::Newer { .. } | RedbError::InUse | RedbError::NotAStore(_) => {
                 StoreError::unavailable(self.backend.about(&error))
             }
         }
@@ -115,6 +115,6 @@ impl SharedDatabase {
 /// An error of closing is ignored: an earlier call returned it, or the next opening finds it. Every acknowledged commit is
 /// durable.
 fn close(database: Option<Database>) {
-    let closing = || database.map_or(Ok(()), Database::close).map_err(Failure::from);
+    let closing = || database.map_or(Ok(()), Database::close).map_err(RedbFailure::from);
     drop(catch_panic(closing, |text| StoreError::unavailable(text).into()));
 }

@@ -66,8 +66,8 @@ impl History {
     }
 
     fn draft(&self) -> Draft {
-        let origins = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
-        Draft::new(Arc::clone(&self.present), origins)
+        let context = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+        Draft::new(Arc::clone(&self.present), context)
     }
 
     /// Numbers that are given out and not used. The permissions after them are some words further on. Of the rows that

@@ -501,13 +501,19 @@ fn f27_a_plan_that_renames_says_which_of_its_changes_closes_a_cycle() {
     assert!(matches!(conflict.change.after(), Some(Record::Parent(_))), "{conflict:?}");
 }
 
-/// Beside the link that closes a cycle, the plan adds one that begins at the same group and one that ends there.
+/// Besides the link that closes a cycle, the plan adds links that begin at the same group or end there. Their order is
+/// that of random ids.
 #[test]
 fn f27_of_several_links_the_one_that_closes_a_cycle_is_named() {
     let (_a, acme) = acme();
     let approved = plan(&acme, |tx| {
-        tx.group("engineering")?.add_parent("backend")?.add_parent("staff")?;
-        tx.create_group("sales")?.add_parent("staff")?.done()
+        tx.group("engineering")?.add_parent("staff")?;
+        (0..8).try_for_each(|n| {
+            let (above, below) = (format!("above{n}"), format!("below{n}"));
+            tx.create_group(&above)?;
+            tx.group("engineering")?.add_parent(&*above)?;
+            tx.create_group(&below)?.add_parent("staff")?.done()
+        })
     });
     acme.update(|tx| tx.group("staff")?.add_parent("engineering")?.done()).unwrap();
     let error = acme.rebase(&approved).unwrap_err();
@@ -593,8 +599,26 @@ fn f27_a_user_that_is_there_under_another_key_is_refused() {
     let (_a, acme) = acme();
     let id = rolecall::records::UserId::random();
     let approved = plan(&acme, |tx| tx.create_user_with_id(id, "carol")?.done());
-    acme.update(|tx| tx.create_user_with_id(id, "dave")?.done()).unwrap();
+    acme.update(|tx| tx.create_user_with_id(id, "carol")?.done()).unwrap();
+    let text = || acme.rebase(&approved).unwrap_err().to_string();
+    let changed = "the tenant has changed since the plan was made";
+    assert_eq!(text(), format!("{changed}: user `carol` already exists; plan again"));
+    acme.update(|tx| tx.user("carol")?.set_key("dave")?.done()).unwrap();
+    assert_eq!(text(), format!("{changed}: user `carol` already exists under the name `dave`; plan again"));
+}
+
+/// A group that others have created by a document has the id of the user that the plan creates.
+#[cfg(feature = "json")]
+#[test]
+fn f27_an_id_that_an_entity_of_another_kind_has_is_refused() {
+    let (_a, acme) = acme();
+    let id = rolecall::records::UserId::random();
+    let approved = plan(&acme, |tx| tx.create_user_with_id(id, "carol")?.done());
+    let mut document: serde_json::Value = serde_json::from_str(&acme.snapshot().export().unwrap().to_json()).unwrap();
+    document["groups"].as_array_mut().unwrap().push(serde_json::json!({ "slug": "people", "id": id.as_uuid() }));
+    acme.replace(&rolecall::Document::from_json(document.to_string().as_bytes()).unwrap()).unwrap();
     let error = acme.rebase(&approved).unwrap_err();
-    let text = "user `carol` already exists under the name `dave`; plan again";
-    assert_eq!(error.to_string(), format!("the tenant has changed since the plan was made: {text}"));
+    assert_eq!((error.kind(), error.entity()), (ErrorKind::AlreadyExists, Some(EntityKind::User)), "{error}");
+    let changed = "the tenant has changed since the plan was made";
+    assert_eq!(error.to_string(), format!("{changed}: id `{id}` is already in use"));
 }

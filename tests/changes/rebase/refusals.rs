@@ -311,6 +311,10 @@ fn f27_the_error_of_a_rebase_names_the_relation_as_data() {
     assert_eq!((error.entity(), error.name()), (Some(EntityKind::Group), Some("staff")));
     assert_eq!((error.found(), error.expected()), (Some("until 2096-10-02T07:06:40Z"), Some("always")));
     assert_eq!((error.revision(), error.is_retryable()), (Some(acme.revision()), false));
+    let approved_too = plan(&acme, |tx| tx.user("bob")?.join("staff")?.done());
+    acme.update(|tx| tx.user("bob")?.join("staff")?.done()).unwrap();
+    let same = acme.rebase(&approved_too).unwrap_err();
+    assert_eq!((same.found(), same.expected()), (None, None), "the window is the same");
     let Some(Record::Membership(present)) = &RebaseConflict::of(&error).unwrap().present else {
         panic!("a membership")
     };

@@ -12,8 +12,8 @@ mod review;
 mod unvisited;
 mod what_if;
 
-/// How many random cases a test tries: `ROLECALL_CASES` per cent of the many. If that is not set, all of them, but without
-/// optimisation only a few.
+/// How many random cases a test tries: `ROLECALL_CASES` per cent of the many. Without that variable, a few in a debug build,
+/// and otherwise the many.
 fn cases(few: u32, many: u32) -> u32 {
     let percent: Option<u32> = std::env::var("ROLECALL_CASES").ok().and_then(|percent| percent.parse().ok());
     match percent {

@@ -624,7 +624,7 @@ MUTANTS = [
      "table.row(*other).is_some_and(|other| M() || of(other.name()) == form);"),
     ("review/lint/names.rs", 270,
      "let is_ours",
-     "if M() && row.origin() != Origin::Tenant && other.origin() != Origin::Tenant && other.name() != name { return Some(Finding::new(code, Place::of(row), String::new())); }\n        let is_ours"),
+     "if M() && row.origin() != Origin::Tenant && other.origin() != Origin::Tenant && other.name() != name { return Some(Finding::new(code, EntityRef::of(row), String::new())); }\n        let is_ours"),
     # src/review/lint/grown.rs
     ("review/lint/grown.rs", 281,
      "let more = if more > 0 {",

@@ -1,10 +1,11 @@
-//! The reads alone that a check makes of an organisation with one thing varied: the entry of the user, then the columns of
-//! its sources.
+//! Two dependent groups of reads, as a lower bound for a check of an organisation with one thing varied: the lines of the
+//! user's entry, and then, for each column of the user, the line that has it.
 //!
-//! It reads as much memory as the tables of the crate have, in the same order, and does nothing with it. So it shows how
-//! much longer a check must take on a machine, whatever its code does.
+//! A check reads the same number of such lines, from tables of the same size. It also follows the pointers that lead there,
+//! and decides. So if these reads alone take longer than in the plain organisation, memory is the cause.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::variations::each;
@@ -17,23 +18,32 @@ type Line = [u64; 8];
 
 pub(crate) struct Reads {
     entries: Vec<Line>,
+    /// The lines of an entry.
+    entry: usize,
     columns: Vec<Line>,
     questions: Vec<Places>,
+    lines: Vec<u32>,
 }
 
 /// The lines that a question reads.
 struct Places {
     entry: u32,
-    columns: Vec<u32>,
+    columns: Range<u32>,
+}
+
+/// Lines of zeros, each of which was written. A line that was never written is in no memory of its own.
+fn lines(count: usize) -> Vec<Line> {
+    (0..count).map(|_| black_box([0; 8])).collect()
 }
 
 impl Reads {
     pub(crate) fn new(varied: &Varied, questions: &[Asked]) -> Self {
         let (users, sources) = (varied.variation.users() as usize, varied.source_count());
-        let entries = users * varied.variation.entry_bytes() / size_of::<Line>();
-        let across = sources.div_ceil(COLUMNS);
-        let sources_of = varied.sources();
-        let places = |question: &Asked| {
+        let bytes = varied.variation.entry_bytes();
+        let (entry, across) = (bytes.div_ceil(80), sources.div_ceil(COLUMNS));
+        let entries = users * bytes / size_of::<Line>();
+        let (sources_of, mut all) = (varied.sources(), Vec::new());
+        let mut places = |question: &Asked| {
             let line = |source: &u32| question.permission as usize * across + *source as usize / COLUMNS;
             let mut columns: Vec<u32> =
                 sources_of[&question.user].iter().map(|source| u32::try_from(line(source)).unwrap()).collect();
@@ -41,12 +51,18 @@ impl Reads {
             columns.dedup();
             // Ids are random, so their first bits lead anywhere.
             let hash = question.user.as_uuid().as_u128() >> 96;
-            Places { entry: u32::try_from(hash as usize * entries >> 32).unwrap(), columns }
+            let place = hash as usize * (entries - entry) >> 32;
+            let start = u32::try_from(all.len()).unwrap();
+            all.extend(columns);
+            Places { entry: u32::try_from(place).unwrap(), columns: start..u32::try_from(all.len()).unwrap() }
         };
+        let questions = questions.iter().map(&mut places).collect();
         Self {
-            entries: black_box(vec![[0; 8]; entries]),
-            columns: black_box(vec![[0; 8]; varied.permissions() as usize * across]),
-            questions: questions.iter().map(places).collect(),
+            entries: lines(entries),
+            entry,
+            columns: lines(varied.permissions() as usize * across),
+            questions,
+            lines: all,
         }
     }
 
@@ -56,9 +72,10 @@ impl Reads {
         let start = Instant::now();
         for n in 0..self.questions.len() {
             let places = &self.questions[(n + answer) % self.questions.len()];
-            let entry = self.entries[places.entry as usize][answer] as usize;
-            let read = |all: u64, column: &u32| all | self.columns[*column as usize + entry][answer];
-            answer = places.columns.iter().fold(0, read) as usize;
+            let lines = &self.entries[places.entry as usize..][..self.entry];
+            let entry = lines.iter().fold(0, |all, line| all | line[answer]) as usize;
+            let columns = &self.lines[places.columns.start as usize..places.columns.end as usize];
+            answer = columns.iter().fold(0, |all, line| all | self.columns[*line as usize + entry][answer]) as usize;
         }
         black_box(answer);
         each(start, self.questions.len())

@@ -68,7 +68,7 @@ impl Marked {
         }
     }
 
-    fn meet_edge(&mut self, number: u32) {
+    fn mark_edge_seen(&mut self, number: u32) {
         if let Some(left) = must(self.left.get_mut(number as usize), COUNTED) {
             *left = left.saturating_sub(1);
         }
@@ -139,7 +139,7 @@ impl<'a> Difference<'a> {
         let Some((user, group)) = user.zip(group) else { return false };
         let is_member = self.members.get(user as usize) == Some(&self.round);
         if is_member {
-            self.meet_edge((Node::User(user), Node::Group(group)));
+            self.mark_edge_seen((Node::User(user), Node::Group(group)));
         }
         is_member
     }
@@ -240,18 +240,18 @@ impl<'a> Difference<'a> {
             | Record::Assignment(_)
             | Record::Membership(_) => {
                 let (edge, window) = self.edge(record)?;
-                self.meet_edge(edge);
+                self.mark_edge_seen(edge);
                 // Two edges with the same ends and the same window are the same record.
                 if window == window_of(record) { Some(record.clone()) } else { state.record(&record.key()) }
             }
         }
     }
 
-    fn meet_edge(&mut self, edge: NodePair) {
+    fn mark_edge_seen(&mut self, edge: NodePair) {
         match edge.0 {
-            Node::Role(number) => self.roles.meet_edge(number),
-            Node::Group(number) => self.groups.meet_edge(number),
-            Node::User(number) => self.users.meet_edge(number),
+            Node::Role(number) => self.roles.mark_edge_seen(number),
+            Node::Group(number) => self.groups.mark_edge_seen(number),
+            Node::User(number) => self.users.mark_edge_seen(number),
             Node::Permission(_) | Node::Pattern(_) => return,
         }
         self.edges.push(edge);

@@ -1,12 +1,16 @@
-//! Directed graphs whose edges a function lists: reachability, topological order, cycles, and a path from both ends.
+//! Directed graphs whose edges a function lists: reachability, the nearest nodes, topological order, cycles, and a path from
+//! both ends.
 //!
 //! Groups form a graph by their parents and roles by their inclusions. Both may be 100,000 levels deep, so nothing here
 //! recurses. Nodes are numbers that this crate assigns, or indexes of a list. Callers cannot choose them, so the tables
 //! use the fast hash of hashbrown, which is seeded but does not resist an attacker.
 //!
-//! Deliberately absent: the graphs themselves, and names. These have searches of their own: [`crate::reference`], the oracle
-//! of the tests, which shares no code with what it checks; the walk of a check (`walk.rs`), which stops at the first grant;
-//! and explanations (`resolver/explain`, `resolver/separations.rs`), which keep the window of each edge of a path.
+//! Deliberately absent: the graphs themselves, and names. Some searches are elsewhere:
+//!
+//! - [`crate::reference`] is the oracle of the tests, so it shares no code with what it checks;
+//! - the walk of a check (`walk.rs`) stops at the first grant, and `window_ends` there looks at edges rather than nodes;
+//! - explanations (`resolver/explain`, `resolver/separations.rs`) keep the window of each edge of a path;
+//! - `review/lint/grants.rs` gives up after a number of roles.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -33,8 +37,8 @@ pub(crate) fn follow<N: Copy, I: Iterator<Item = N>>(
 }
 
 /// Visits these nodes and all nodes reachable from them, the nearest first and each once, until `found` returns something.
-/// With each comes the node from which a shortest path leads to it: of several, the first one that was reached. The nodes
-/// where the search begins have none.
+/// `found` also receives the predecessor on a shortest path: of several, the one that was visited first. The nodes where the
+/// search begins have none.
 ///
 /// # Complexity
 /// O(nodes + edges) reached.
@@ -313,7 +317,6 @@ mod tests {
         let last = 100_000_u32;
         let next = |n| [if n == last { 0 } else { n + 1 }].into_iter();
         let mut lengths = Vec::new();
-        assert_eq!(breadth_first([0], next).len(), 100_001);
         each_cycle(0..=last, next, |cycle| lengths.push((cycle.from, cycle.edge, cycle.around.count())));
         assert_eq!(lengths, [(last, 0, 100_002)]);
     }
@@ -355,6 +358,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_nearest_are_visited_first_and_from_the_first_that_leads_there() {
+        let visits = |edges: &[(u32, u32)], from: &[u32], end: Option<u32>| {
+            let mut visits = Vec::new();
+            let found = nearest(
+                from.iter().copied(),
+                |n| after(edges, n),
+                |node, before| {
+                    visits.push((node, before));
+                    (Some(node) == end).then_some(node)
+                },
+            );
+            assert_eq!(found, end);
+            visits
+        };
+        let diamond = [(0, 1), (0, 2), (1, 3), (2, 3)];
+        assert_eq!(visits(&diamond, &[0], None), [(0, None), (1, Some(0)), (2, Some(0)), (3, Some(1))]);
+        let other_order = [(0, 2), (0, 1), (1, 3), (2, 3)];
+        assert_eq!(visits(&other_order, &[0], None), [(0, None), (2, Some(0)), (1, Some(0)), (3, Some(2))]);
+        assert_eq!(visits(&diamond, &[2, 1, 2], None), [(2, None), (1, None), (3, Some(2))], "several starts");
+        assert_eq!(visits(&diamond, &[0], Some(1)), [(0, None), (1, Some(0))], "no further than needed");
+        let chain = breadth_first([0], |n| (n < 100_000).then_some(n + 1));
+        assert_eq!((chain.len(), chain[&100_000]), (100_001, Some(99_999)));
+    }
+
     proptest! {
         #[test]
         fn r7_a_path_is_found_if_and_only_if_one_exists(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
@@ -373,7 +401,7 @@ mod tests {
         fn breadth_first_finds_a_shortest_path_to_each_node(edges in vec((0..8_u32, 0..8_u32), 0..16)) {
             let found = breadth_first([0], |n| after(&edges, n));
             prop_assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), reached(&edges));
-            // The nodes that few rounds reach are those that few steps back lead from.
+            // After n rounds, exactly the nodes at most n steps away are reached.
             let steps = |node| std::iter::successors(Some(node), |n| found[n]).count() - 1;
             let mut within = BTreeSet::from([0]);
             for round in 0..8 {

@@ -7,7 +7,8 @@
 //! - in a release build, the fault is recorded. [`watch`] runs every write to a snapshot and turns a recorded fault
 //!   into an error. A plan then fails with [`ErrorKind::Internal`] and commits nothing. A snapshot that was loaded or
 //!   advanced is not published: the tenant is out of service, and every check on it is denied;
-//! - in a question, outside of a write, a missing entry is left out. The default is to deny.
+//! - in a question, outside of a write, a missing entry is left out. The default is to deny;
+//! - in the registry of open tenants, a missing entry is left out, too. A tenant then stays open, or is opened once more.
 //!
 //! The record is kept per thread, because a write never changes its thread and never awaits. The persistent tables
 //! therefore need neither a flag in each clone nor a `Result` in twenty signatures. A lookup that succeeds costs no

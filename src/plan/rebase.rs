@@ -185,8 +185,9 @@ impl<'a> Rebase<'a> {
                         format!("already exists with another window ({found})")
                     }
                     (None, _) => match names {
-                        Some(((_, found), (_, wanted))) if found != wanted => {
-                            format!("already exists under the name {}", Quoted(found))
+                        Some(((entity, found), (_, wanted))) if found != wanted => {
+                            let what = if entity == EntityKind::User { "key" } else { "slug" };
+                            format!("already exists with the {what} {}", Quoted(found))
                         }
                         _ => "already exists".to_owned(),
                     },

@@ -124,7 +124,7 @@ fn wide_allows(state: &State, user: u32, permission: u32, when: &When<'_>) -> bo
     walk::reaches(state, active, permission, when)
 }
 
-/// Whether the incomplete ones of these columns give a permission that no column has: at this instant, but not at every one.
+/// Whether the incomplete ones of these columns give a permission that no column has.
 fn beyond(state: &State, columns: impl Iterator<Item = u16>, permission: u32, when: &When<'_>) -> bool {
     let incomplete = columns.map(u32::from).filter(|column| state.columns.is_incomplete(*column));
     let sources = incomplete.filter_map(|column| state.columns.source(column));

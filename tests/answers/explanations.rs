@@ -137,7 +137,7 @@ fn only_holders_that_would_help_are_listed_among_many() {
     assert!(explanation.has_more_holders());
 }
 
-/// Explanations are equal if all that they say is.
+/// Two explanations are equal only if all of their parts are equal.
 #[test]
 fn explanations_that_differ_in_one_part_are_not_equal() {
     let tenant = |more: &dyn Fn(&Tx) -> Result<()>| {
@@ -166,8 +166,8 @@ fn explanations_that_differ_in_one_part_are_not_equal() {
     // On one tenant, the paths differ and the roles that would grant it.
     let role = |name: &'static str| move |tx: &Tx| tx.create_role(name)?.grant("posts:read")?.done();
     plain.update(role("reader")).unwrap();
-    let granted = plain.explain("alice", "posts:read");
-    assert_ne!(denied, granted, "the roles that would grant it differ");
+    let grantable = plain.explain("alice", "posts:read");
+    assert_ne!(denied, grantable, "the roles that would grant it differ");
     plain.update(|tx| tx.user("alice")?.assign("reader")?.done()).unwrap();
     let allowed = plain.explain("alice", "posts:read");
     plain.update(role("other")).unwrap();

@@ -403,6 +403,22 @@ fn a_group_gives_what_its_parent_groups_give() {
     assert_eq!(now.effective_of_group("backend").records()[0].record.slug, "posts:read");
 }
 
+/// Of two ways of one length, the one through a role of the group comes before the one through a parent group.
+#[test]
+fn a_role_that_is_reached_in_two_ways_comes_from_a_role_rather_than_a_parent_group() {
+    let (acme, _) = acme();
+    acme.update(|tx| {
+        tx.create_group("berlin")?.assign("viewer")?;
+        tx.create_group("platform")?.assign("editor")?.add_parent("berlin")?.add_member("bob")?.done()
+    })
+    .unwrap();
+    let now = acme.now();
+    for roles in [now.all_roles_of("bob"), now.all_roles_of_group("platform")] {
+        let viewer = roles.iter().find(|role| role.record.record.slug == "viewer").unwrap();
+        assert_eq!(viewer.via, Via::Role("editor".parse().unwrap()));
+    }
+}
+
 /// `ensure_*` adds a membership or makes its window longer.
 #[test]
 fn ensure_membership_lengthens_the_window() {

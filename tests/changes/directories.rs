@@ -219,7 +219,8 @@ fn r16_a_deletion_touches_what_other_directories_manage() {
     let acme = acme();
     let error = acme.update(|tx| tx.set_manager("okta")?.delete_user("dave")).unwrap_err();
     assert_eq!((error.kind(), error.name(), error.manager()), (ErrorKind::Managed, Some("ent"), Some("entra")));
-    // Of a parent link that is removed, the group is named that a directory manages. If the parent is deleted, the parent.
+    // If a parent link is removed, the error names the managed group. If the parent is deleted, the error names the parent,
+    // and the group in the relation.
     let error = acme.update(|tx| tx.group("eng")?.remove_parent("wide")?.done()).unwrap_err();
     assert_eq!((error.name(), error.relation().is_none()), (Some("eng"), true));
     let error = acme.update(|tx| tx.delete_group("wide")).unwrap_err();

@@ -149,7 +149,7 @@ fn nothing_is_excluded_across_a_cycle() {
     assert!(done.changes.is_empty());
 }
 
-/// Only removed relations can be given in another way. Neither what is added nor what is deleted is.
+/// There is a warning for a relation that is removed, and none for one that is added.
 #[test]
 fn only_what_is_removed_can_remain_in_another_way() {
     let (_a, acme) = acme();

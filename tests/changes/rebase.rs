@@ -604,7 +604,7 @@ fn f27_a_user_that_is_there_under_another_key_is_refused() {
     let changed = "the tenant has changed since the plan was made";
     assert_eq!(text(), format!("{changed}: user `carol` already exists; plan again"));
     acme.update(|tx| tx.user("carol")?.set_key("dave")?.done()).unwrap();
-    assert_eq!(text(), format!("{changed}: user `carol` already exists under the name `dave`; plan again"));
+    assert_eq!(text(), format!("{changed}: user `carol` already exists with the key `dave`; plan again"));
 }
 
 /// A group that others have created by a document has the id of the user that the plan creates.

@@ -185,7 +185,8 @@ impl Following {
 
     /// Polls without a pause, and without delaying the next poll.
     fn poll_now(&mut self) {
-        // A poll that is under way may have asked too early, so a second one is started.
+        // A poll that is under way may have asked too early, so a second one is started. There are no more at once, so that a
+        // store which does not answer gets no more calls. The next regular poll follows them.
         if self.polls < 2 {
             self.start_poll();
         }

@@ -79,7 +79,7 @@ impl Recency {
 
     /// Links an unlinked node before the end.
     fn link_last(&mut self, place: usize) {
-        let last = self.nodes.get(ENDS).map_or(ENDS, |ends| ends.before);
+        let last = must(self.nodes.get(ENDS), NODE).map_or(ENDS, |ends| ends.before);
         self.set_after(last, place);
         self.set_before(ENDS, place);
         self.set_before(place, last);

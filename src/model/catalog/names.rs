@@ -66,8 +66,8 @@ impl EntryIndex {
         &self.reserved
     }
 
-    /// Returns the reserved prefix with which a slug begins. Only the last prefix that does not sort after the slug is
-    /// tried: any other reserved text between a matching prefix and the slug would itself begin with that prefix.
+    /// Returns the reserved prefix with which a slug begins. No reserved prefix begins with another one, so only the last
+    /// that does not sort after the slug can match.
     fn reserved_prefix(&self, slug: &str) -> Option<&Slug> {
         let after = self.reserved.partition_point(|prefix| prefix.as_str() <= slug);
         self.reserved.get(after.checked_sub(1)?).filter(|prefix| slug.starts_with(prefix.as_str()))

@@ -234,7 +234,7 @@ impl Moment<'_> {
         GroupPaths { paths, more_paths, unavailable, unknown }
     }
 
-    /// The groups that have a role, each with what a shortest path from the role leads through before it.
+    /// The groups that have a role, each with its predecessor on a shortest path from the role.
     fn groups_having(&self, target: u32) -> HashMap<u32, Source> {
         let state = &self.compiled().state;
         let reached = graph::breadth_first([Source::Role(target)], |source| -> Vec<Source> {

@@ -105,8 +105,8 @@ impl<T> List<T> {
     }
 }
 
-/// A list is a slice of its entries, as a `Vec` is. A list of something unknown is empty, so code that does not ask shows
-/// nothing and allows nothing.
+/// A list is a slice of its entries, as a `Vec` is. An empty list may mean that the question was not answered:
+/// [`is_known`](List::is_known) says so. So an empty list of violations alone is no proof that there are none.
 impl<T> Deref for List<T> {
     type Target = [T];
 

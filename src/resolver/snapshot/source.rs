@@ -73,7 +73,7 @@ impl CachedRow {
     /// The empty row of a source that was not computed yet.
     pub(crate) const UNKNOWN: Self = Self { always: Given::NOTHING, ever: Ever::Unknown, extra: 0 };
 
-    /// Whether it may give something only at some instants.
+    /// Whether it may give something that `always` lacks.
     pub(crate) fn is_incomplete(&self) -> bool {
         self.ever != Ever::Same
     }

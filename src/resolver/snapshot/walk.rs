@@ -191,7 +191,7 @@ pub(crate) fn own_bits(state: &State, role: u32, bits: &mut Bits) {
     bits.union_row(&row.matched);
 }
 
-/// The edges that leave a group or role: to its parents and roles, or to the roles that it includes.
+/// The edges that leave a group or role: to its roles and parents, or to the roles that it includes.
 pub(crate) fn edges_of(state: &State, source: Source) -> impl Iterator<Item = (Source, Edge)> + '_ {
     let (group, role) = match source {
         Source::Group(n) => (must(state.groups.row(n), NEAR_END), None),
@@ -199,7 +199,9 @@ pub(crate) fn edges_of(state: &State, source: Source) -> impl Iterator<Item = (S
     };
     let included = role.into_iter().flat_map(|role| role.includes.iter());
     let included = included.map(|n| (Source::Role(*n), Edge { to: *n, window: Window::ALWAYS }));
-    group.into_iter().flat_map(GroupRow::sources).chain(included)
+    let roles = group.into_iter().flat_map(|group| group.roles().iter()).map(|edge| (Source::Role(edge.to), edge));
+    let parents = group.into_iter().flat_map(|group| group.parents().iter()).map(|edge| (Source::Group(edge.to), edge));
+    included.chain(roles).chain(parents)
 }
 
 /// A source and everything that it leads to at any time, each once.

@@ -9,9 +9,11 @@ use hashbrown::HashMap;
 use super::{Code, Finding, Findings};
 use crate::model::clock::When;
 use crate::model::error::Quoted;
+use crate::model::internal_fault::must;
 use crate::model::records::Pattern;
 use crate::resolver::bits::Bits;
 use crate::resolver::moment::Moment;
+use crate::resolver::snapshot::edge::NEAR_END;
 use crate::resolver::snapshot::entity_rows::RoleRow;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::State;
@@ -130,7 +132,7 @@ impl<'s> RoleRights<'s> {
             }
             let Some(next) = left.checked_sub(1) else { return false };
             left = next;
-            if let Some(row) = state.roles.row(role) {
+            if let Some(row) = must(state.roles.row(role), NEAR_END) {
                 self.add(row);
                 todo.extend(row.includes.iter().copied());
             }

@@ -1,7 +1,8 @@
 //! Relations that have a window (R3): memberships, assignments of roles, and parent links.
 //!
-//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and `NumberedRelation`
-//! names one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no window.
+//! One implementation for the three: `Wish::decide` says what a call does to the window of a relation, and
+//! `NumberedRelation` names one by the numbers of its ends. Deliberately absent: grants and inclusions, which have no
+//! window.
 
 use super::lists::ListChanges;
 use super::tx::Tx;

@@ -51,7 +51,7 @@ pub(crate) const WORD: &str = "a column has a word in every page";
 pub(crate) struct Columns {
     /// INVARIANT: all pages are equally wide, and include every column that was ever written in any of them.
     pages: Pages,
-    /// The number of sources that are incomplete: a check that does not find a permission in their columns must look further.
+    /// The number of incomplete sources: a check that does not find a permission in their columns must look further.
     incomplete_count: u32,
     /// One bit for each column, up to the highest one that was ever incomplete.
     incomplete: Arc<[u64]>,

@@ -96,8 +96,8 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
     })
 }
 
-/// Everything that a user that was found may do at an instant. If none of its sources is incomplete, it is the union of their
-/// rows, and no other row is read.
+/// Everything that a user that was found may do at an instant. If none of its sources is incomplete, it is the union of
+/// their rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
     let complete = if let FoundBy::Entry(entry) = user.0 { entry.columns() } else { None };
     let summary = complete.map_or_else(|| state.summaries.summary(user.number()), Summary::Always);

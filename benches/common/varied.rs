@@ -81,8 +81,8 @@ impl Variation {
     /// The bytes of a user in the index by id: half a cache line, one or two, of which nine of ten places are used.
     pub(crate) fn entry_bytes(&self) -> usize {
         match self.memberships {
-            ..=6 => 40,
-            ..=22 => 76,
+            0..=6 => 40,
+            7..=22 => 76,
             _ => 147,
         }
     }

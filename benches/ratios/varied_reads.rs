@@ -50,8 +50,8 @@ impl Reads {
             columns.sort_unstable();
             columns.dedup();
             // Ids are random, so their first bits lead anywhere.
-            let hash = question.user.as_uuid().as_u128() >> 96;
-            let place = hash as usize * (entries - entry) >> 32;
+            let hash = usize::try_from(question.user.as_uuid().as_u128() >> 96).unwrap();
+            let place = (hash * (entries - entry)) >> 32;
             let start = u32::try_from(all.len()).unwrap();
             all.extend(columns);
             Places { entry: u32::try_from(place).unwrap(), columns: start..u32::try_from(all.len()).unwrap() }
@@ -73,9 +73,10 @@ impl Reads {
         for n in 0..self.questions.len() {
             let places = &self.questions[(n + answer) % self.questions.len()];
             let lines = &self.entries[places.entry as usize..][..self.entry];
-            let entry = lines.iter().fold(0, |all, line| all | line[answer]) as usize;
+            let entry = usize::from(lines.iter().fold(0, |all, line| all | line[answer]) != 0);
             let columns = &self.lines[places.columns.start as usize..places.columns.end as usize];
-            answer = columns.iter().fold(0, |all, line| all | self.columns[*line as usize + entry][answer]) as usize;
+            let read = |all: u64, line: &u32| all | self.columns[*line as usize + entry][answer];
+            answer = usize::from(columns.iter().fold(0, read) != 0);
         }
         black_box(answer);
         each(start, self.questions.len())

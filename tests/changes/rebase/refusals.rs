@@ -297,6 +297,20 @@ fn f27_a_plan_that_does_not_apply_says_which_change_and_what_is_there() {
     }
 }
 
+/// A directory takes over a group. The plan removes a parent link of the group, and the parent stays.
+#[test]
+fn f27_the_managed_group_is_named_whose_parent_link_is_removed() {
+    let (_a, acme) = acme();
+    acme.update(|tx| tx.group("engineering")?.add_parent("staff")?.done()).unwrap();
+    let approved = plan(&acme, |tx| tx.group("engineering")?.remove_parent("staff")?.done());
+    let deletes = plan(&acme, |tx| tx.delete_group("staff"));
+    acme.update(|tx| tx.set_manager("okta")?.group("engineering")?.set_managed_by(Some("okta"))?.done()).unwrap();
+    let error = acme.rebase(&approved).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::Managed, Some("engineering")), "{error}");
+    let error = acme.rebase(&deletes).unwrap_err();
+    assert_eq!((error.kind(), error.name()), (ErrorKind::Managed, Some("staff")), "the parent is deleted: {error}");
+}
+
 #[test]
 fn f27_the_error_of_a_rebase_names_the_relation_as_data() {
     let (_a, acme) = acme();

@@ -255,3 +255,29 @@ impl<'a> Parts<'a> {
         row
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolver::snapshot::state::RowBound;
+    use crate::resolver::snapshot::table::Hashers;
+
+    /// Both rows of a source are beyond its own bound, which is none.
+    #[test]
+    fn both_rows_of_a_source_share_the_budget() {
+        let row = |numbers: &[u32]| BitRow::from_bits(&numbers.iter().copied().collect());
+        let (always, ever) = (row(&[0, 64]), row(&[0, 64, 128]));
+        let joined = |extra| {
+            let bound = RowBound { per_edge: 0, extra };
+            let state = State { bound, ..State::new(&Hashers::new(&RandomState::new())) };
+            let mut parts = Parts { is_windowed: true, ..Parts::default() };
+            parts.always.rows.push(&always);
+            parts.ever.rows.push(&ever);
+            parts.join(&state, Source::Group(0), &[], 0)
+        };
+        let more = Ever::More(Given::These(ever.clone()));
+        assert_eq!(joined(1), CachedRow::UNKNOWN);
+        let row = |ever, extra| CachedRow { always: Given::These(always.clone()), ever, extra };
+        assert_eq!([joined(4), joined(5)], [row(Ever::Unknown, 2), row(more, 5)]);
+    }
+}

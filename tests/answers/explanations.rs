@@ -137,6 +137,25 @@ fn only_holders_that_would_help_are_listed_among_many() {
     assert!(explanation.has_more_holders());
 }
 
+/// Few roles give the permission, and their names come after those of many others.
+#[test]
+fn few_holders_are_found_behind_many_other_names() {
+    for (giving, more) in [(32, false), (33, true), (40, true)] {
+        let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+        acme.update(|tx| {
+            tx.create_permission("p")?;
+            tx.create_user("alice")?;
+            (0..700).try_for_each(|n| tx.create_role(&format!("a{n}"))?.done())?;
+            (0..giving).rev().try_for_each(|n| tx.create_role(&format!("z{n:02}"))?.grant("p")?.done())
+        })
+        .unwrap();
+        let explanation = acme.explain("alice", "p");
+        let roles: Vec<_> = explanation.roles().iter().map(|role| role.slug.to_string()).collect();
+        assert_eq!(roles, (0..32).map(|n| format!("z{n:02}")).collect::<Vec<_>>());
+        assert_eq!(explanation.has_more_holders(), more, "{giving}");
+    }
+}
+
 /// Two explanations are equal only if all of their parts are equal.
 #[test]
 fn explanations_that_differ_in_one_part_are_not_equal() {

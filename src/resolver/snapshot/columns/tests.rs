@@ -102,6 +102,19 @@ fn a_new_permission_is_in_the_columns_of_sources_that_give_everything() {
     }
 }
 
+/// The first permission comes when a source that gives everything already has a high column.
+#[test]
+fn the_first_permission_reaches_the_last_source_that_gives_everything() {
+    let mut columns = with_sources(0..2_000);
+    let all = CachedRow { always: Given::All, ever: Ever::Same, extra: 0 };
+    let [first, last] = [Source::Group(0), Source::Role(1_999)];
+    for source in [first, last] {
+        columns.replace(source, None, &all, &BitRow::EMPTY);
+    }
+    columns.flip_for_all(&[5]);
+    assert!([first, last].iter().all(|source| columns.has(columns.column(*source).unwrap(), 5)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 256 }))]
     #[test]

@@ -77,7 +77,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// What comes from this group or role. `None` if it does not exist.
+    /// How something is held that this group or role gives. `None` if it does not exist.
     pub(super) fn of(state: &State, source: Source) -> Option<Self> {
         match source {
             Source::Group(n) => must(state.groups.row(n), NEAR_END).map(|row| Self::Group(row.record.slug.clone())),

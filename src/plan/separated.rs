@@ -17,7 +17,7 @@ use crate::resolver::snapshot::stored::window_of;
 use crate::resolver::snapshot::walk::window_ends;
 
 /// The name of the invariant that each judged entity, and both ends of each changed relation, are in the state.
-pub(crate) const JUDGED: &str = "what is judged is in the state";
+pub(crate) const JUDGED: &str = "the state has everything that is judged";
 
 /// Refuses the changes if after them some user at some instant holds more roles of a separation than it allows. A user
 /// who held as many at that instant before, in breach of the same separation, does not cause a refusal.

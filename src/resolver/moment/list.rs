@@ -106,7 +106,7 @@ impl<T> List<T> {
 }
 
 /// A list is a slice of its entries, as a `Vec` is. An empty list may mean that the question was not answered:
-/// [`is_known`](List::is_known) says so. So an empty list of violations alone is no proof that there are none.
+/// [`is_known`](List::is_known) says so. So an empty list of violations alone does not prove that there are none.
 impl<T> Deref for List<T> {
     type Target = [T];
 

@@ -520,6 +520,11 @@ fn per(count: u32, each: impl FnMut(usize)) -> f64 {
     nanos(start.elapsed()) / f64::from(count)
 }
 
+/// Nanoseconds for each of `count` since `start`.
+fn each(start: Instant, count: usize) -> f64 {
+    nanos(start.elapsed()) / f64::from(u32::try_from(count).unwrap())
+}
+
 fn nanos(took: Duration) -> f64 {
     took.as_secs_f64() * 1e9
 }

@@ -27,7 +27,7 @@ use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied};
 use crate::varied_by_hand::{ByHand, by_hand};
 use crate::varied_reads::Reads;
-use crate::{nanos, per};
+use crate::{each, per};
 
 /// Tenants are timed for so many questions, after so many that warm the caches up.
 const QUESTIONS: usize = 1 << 17;
@@ -484,11 +484,6 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
         join_and_leave("restricted_join_and_leave", false);
         join_and_leave("guarded_join_and_leave", true);
     }
-}
-
-/// Nanoseconds for each of `count` since `start`.
-pub(crate) fn each(start: Instant, count: usize) -> f64 {
-    nanos(start.elapsed()) / f64::from(u32::try_from(count).unwrap())
 }
 
 fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {

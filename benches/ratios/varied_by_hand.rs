@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::common::by_hand::Fast;
 use crate::common::organisation::now;
-use crate::variations::each;
+use crate::each;
 use crate::varied::{Asked, Varied};
 
 /// A table by hand with rows of any length. One call asks all questions, so that rows of a fixed length stay fast.

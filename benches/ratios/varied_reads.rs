@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::time::Instant;
 
-use crate::variations::each;
+use crate::each;
 use crate::varied::{Asked, Varied};
 
 /// The columns in a cache line, one bit each.

@@ -1,8 +1,8 @@
-//! Two dependent groups of reads, as a lower bound for a check of an organisation with one thing varied: the lines of the
-//! user's entry, and then, for each column of the user, the line that has it.
+//! The reads that each check of an organisation with one thing varied makes at least: the lines of the user's entry, and
+//! then, for each column of the user, the line that has it.
 //!
-//! A check reads the same number of such lines, from tables of the same size. It also follows the pointers that lead there,
-//! and decides. So if these reads alone take longer than in the plain organisation, memory is the cause.
+//! The tables are as large as those of the crate. A check also follows the pointers that lead there, and decides. So its time
+//! is at least that of these reads. If they take longer than in the plain organisation, memory is the cause.
 
 use std::hint::black_box;
 use std::ops::Range;

@@ -23,7 +23,7 @@ use crate::model::records::{Timestamp, Window};
 use crate::resolver::bits::Bits;
 
 /// The name of the internal fault of a visit that was not made.
-pub(crate) const VISITED: &str = "a visit that is reported was made";
+pub(crate) const VISITED: &str = "a reported visit exists";
 
 /// Visits the groups and roles of a user along the edges that the filter passes, nearest first, each once.
 fn visit(state: &State, user: &UserRow, passes: impl Fn(&Edge) -> bool, mut found: impl FnMut(&[Visit], usize)) {

@@ -142,7 +142,7 @@ fn every_edit_has_its_effect() {
 
 /// Excluding a role that is not included does nothing, even where including it would close a cycle.
 #[test]
-fn nothing_is_excluded_across_a_cycle() {
+fn excluding_a_role_that_is_not_included_does_nothing() {
     let (_a, acme) = acme();
     acme.update(|tx| tx.create_role("owner")?.include("editor")?.done()).unwrap();
     let done = acme.update(|tx| tx.role("editor")?.exclude("owner")?.done()).unwrap();
@@ -151,7 +151,7 @@ fn nothing_is_excluded_across_a_cycle() {
 
 /// There is a warning for a relation that is removed, and none for one that is added.
 #[test]
-fn only_what_is_removed_can_remain_in_another_way() {
+fn only_removed_relations_are_said_to_be_still_given() {
     let (_a, acme) = acme();
     acme.update(|tx| {
         tx.create_group("staff")?;

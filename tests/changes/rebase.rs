@@ -523,7 +523,7 @@ fn f27_of_several_links_the_one_that_closes_a_cycle_is_named() {
     assert_eq!((link.group, link.parent), (id("engineering"), id("staff")));
 }
 
-/// Beside the group that takes the external id, the plan creates one with another id.
+/// Besides the group that takes the external id, the plan creates two with other ids.
 #[test]
 fn f27_the_group_is_named_whose_external_id_another_one_has() {
     let (_a, acme) = acme();

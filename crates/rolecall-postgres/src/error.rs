@@ -307,7 +307,11 @@ fn with_sources(error: &dyn Error) -> String {
     let first_line = |layer: &dyn Error| layer.to_string().lines().next().unwrap_or_default().to_owned();
     let (mut text, mut next) = (first_line(error), error.source());
     while let Some(source) = next {
-        text = format!("{text}: {}", first_line(source));
+        let line = first_line(source);
+        // Some errors of sqlx end with the text of their source.
+        if !text.ends_with(&line) {
+            text = format!("{text}: {line}");
+        }
         next = source.source();
     }
     text
@@ -438,5 +442,13 @@ mod tests {
     fn the_detail_of_a_row_is_not_in_the_message() {
         let server = Layer("ERROR: null value in column\nDETAIL: Failing row contains (alice@acme.com).", None);
         assert_eq!(with_sources(&Layer("db error", Some(Box::new(server)))), "db error: ERROR: null value in column");
+    }
+
+    #[test]
+    fn a_source_that_its_error_repeats_is_named_once() {
+        let (server, other) = (Layer("no such table", None), Layer("broken pipe", None));
+        let repeated = Layer("error returned from database: no such table", Some(Box::new(server)));
+        assert_eq!(with_sources(&repeated), "error returned from database: no such table");
+        assert_eq!(with_sources(&Layer("cannot send", Some(Box::new(other)))), "cannot send: broken pipe");
     }
 }

@@ -1,6 +1,6 @@
 //! The contract, as rolecall's own suite tests it: over a link that breaks at the first byte, and at COMMIT.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rolecall::records::{Position, Revision, TenantId, TenantSlug};
 use rolecall::store::conformance::{self, Clause, Fixture, FixtureError, LinkState, Task};
@@ -47,13 +47,26 @@ impl History for Linked {
 struct Postgres {
     requests_lost: Break,
     responses_lost: Break,
+    /// The schemas that this fixture created. Other fixtures of this process have schemas of their own.
+    schemas: Mutex<Vec<String>>,
 }
 
 impl Postgres {
+    fn new(requests_lost: Break, responses_lost: Break) -> Self {
+        Self { requests_lost, responses_lost, schemas: Mutex::default() }
+    }
+
     async fn open(&self, schema: &str) -> Result<Linked, FixtureError> {
         let proxy = Proxy::start(server::address()).await?;
         let pool = server::pool(server::config_at("127.0.0.1", proxy.port), 8);
         Ok(Linked { store: PostgresStore::builder(pool).schema(schema).build(), proxy })
+    }
+
+    /// Drops the schemas of this fixture only: those of a fixture that still runs are in use.
+    async fn drop_schemas(self) {
+        for schema in self.schemas.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            server::drop_schema(&schema).await;
+        }
     }
 }
 
@@ -61,8 +74,10 @@ impl Fixture for Postgres {
     type Store = Linked;
 
     async fn fresh(&self) -> Result<Linked, FixtureError> {
-        let linked = self.open(&server::schema_name()).await?;
+        let schema = server::schema_name();
+        let linked = self.open(&schema).await?;
         linked.store.migrate().await?;
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).push(schema);
         Ok(linked)
     }
 
@@ -103,10 +118,7 @@ impl Fixture for Postgres {
 /// Runs the suite, and drops its schemas.
 async fn run(fixture: Postgres) {
     let report = conformance::run(&fixture).await;
-    let sql = format!("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'test \"{}.%'", std::process::id());
-    for row in server::admin().await.query(&sql, &[]).await.expect("the schemas") {
-        server::drop_schema(row.get(0)).await;
-    }
+    fixture.drop_schemas().await;
     println!("{report}");
     assert!(report.passed(), "{report}");
     assert_eq!(
@@ -118,17 +130,18 @@ async fn run(fixture: Postgres) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_keeps_the_contract_over_a_link_that_breaks_at_once() {
-    run(Postgres { requests_lost: Break::Requests, responses_lost: Break::Responses }).await;
+    run(Postgres::new(Break::Requests, Break::Responses)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_store_keeps_the_contract_over_a_link_that_breaks_at_commit() {
-    run(Postgres { requests_lost: Break::Commit, responses_lost: Break::CommitResponse }).await;
+    run(Postgres::new(Break::Commit, Break::CommitResponse)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_keeps_its_contract() {
-    let fixture = Postgres { requests_lost: Break::Requests, responses_lost: Break::Responses };
+    let fixture = Postgres::new(Break::Requests, Break::Responses);
     let report = conformance::run_history(&fixture).await;
+    fixture.drop_schemas().await;
     assert!(report.passed() && report.not_exercised().count() == 0, "{report}");
 }

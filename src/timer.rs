@@ -144,7 +144,7 @@ mod tests {
     fn pauses_end_in_the_order_of_their_lengths() {
         let ended = Arc::new(Mutex::new(Vec::new()));
         thread::scope(|scope| {
-            for millis in [60, 5, 30] {
+            for millis in [1_000, 5, 500] {
                 let ended = Arc::clone(&ended);
                 scope.spawn(move || {
                     let started = Instant::now();
@@ -154,7 +154,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!(*ended.lock().unwrap(), [5, 30, 60]);
+        assert_eq!(*ended.lock().unwrap(), [5, 500, 1_000]);
     }
 
     #[test]
@@ -166,12 +166,12 @@ mod tests {
             }
         }
         let counts = Arc::new(Counts(std::sync::atomic::AtomicUsize::new(0)));
-        let mut pause = Box::pin(sleep(Duration::from_millis(10)));
+        let mut pause = Box::pin(sleep(Duration::from_millis(200)));
         let waker = Waker::from(Arc::clone(&counts));
         assert!(pause.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(pause);
         drop(waker);
-        crate::block_on::block_on(sleep(Duration::from_millis(30)));
+        crate::block_on::block_on(sleep(Duration::from_millis(300)));
         assert_eq!((counts.0.load(std::sync::atomic::Ordering::SeqCst), Arc::strong_count(&counts)), (0, 1));
     }
 }

@@ -199,12 +199,18 @@ mod tests {
 
     #[test]
     fn without_a_runtime_the_timer_ends_what_is_not_confirmed() {
-        let limit = Duration::from_millis(80);
+        let limit = Duration::from_millis(400);
         let staleness = Arc::new(Staleness::new(Some(limit), Arc::new(SystemClock), None));
         let tenant = once(&staleness);
         assert!(tenant.1.load(Ordering::SeqCst));
-        crate::block_on::block_on(timer::sleep(limit * 3));
-        assert!(!tenant.1.load(Ordering::SeqCst));
+        // On a busy machine its steps are late.
+        for _ in 0..100 {
+            crate::block_on::block_on(timer::sleep(limit / 4));
+            if !tenant.1.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+        panic!("the timer has ended nothing");
     }
 
     #[test]

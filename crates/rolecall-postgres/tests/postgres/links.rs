@@ -37,6 +37,7 @@ impl Links {
     /// latest position, whose commit is either this one, or an empty one that came in its place.
     async fn cut(&mut self, base: Base, changes: &[Change], rule: Break, stays_down: bool) -> Position {
         self.store.list(None, 1).await.expect("the link works before it is cut");
+        server::wait_until_idle(&self.store).await;
         self.proxy.set(rule, stays_down);
         let (sent, answer) = send(&self.store, base, changes).await;
         let commit_seen = self.proxy.commit_seen();
@@ -77,6 +78,7 @@ impl Links {
     /// How many bytes a commit sends and receives.
     async fn measure(&self, base: Base, changes: &[Change]) -> (Position, u64, u64) {
         self.store.list(None, 1).await.unwrap();
+        server::wait_until_idle(&self.store).await;
         self.proxy.set(Break::Never, false);
         let (at, answer) = send(&self.store, base, changes).await;
         answer.unwrap();
@@ -323,7 +325,7 @@ async fn a_silent_link_ends_calls_by_the_step_timeout() {
         pool = server::sqlx_pool(1).test_before_acquire(false).connect_lazy_with(options).into();
     }
     links.store =
-        PostgresStore::builder(pool).schema(links.direct.schema()).step_timeout(Duration::from_millis(300)).build();
+        PostgresStore::builder(pool).schema(links.direct.schema()).step_timeout(Duration::from_secs(2)).build();
     let mut at = create(&links.direct, "acme").await;
     for (number, rule) in [(1, Break::Silent), (2, Break::SilentAfterCommit), (3, Break::Silent)] {
         links.store.list(None, 1).await.unwrap();

@@ -85,7 +85,7 @@ impl Proxy {
                     let Ok(server) = TcpStream::connect((upstream.0.as_str(), upstream.1)).await else { return };
                     let (_, _) = (client.set_nodelay(true), server.set_nodelay(true));
                     tokio::select! {
-                        () = proxy.pass(client, server) => proxy.is_cut.store(true, Ordering::SeqCst),
+                        () = proxy.pass(client, server) => {}
                         () = proxy.all.notified() => {}
                     }
                 });
@@ -112,7 +112,6 @@ impl Proxy {
 
     /// Arms the proxy. If it stays down, it refuses connections after the first cut.
     pub(crate) fn set(&self, rule: Break, stays_down: bool) {
-        // An earlier connection that ends now counts as cut. A link that is not broken ignores it.
         *self.state() = State { rule, stays_down: stays_down && rule != Break::Never };
         self.is_cut.store(false, Ordering::SeqCst);
         self.commit_seen.store(false, Ordering::SeqCst);
@@ -139,6 +138,11 @@ impl Proxy {
             }
             _ => length,
         }
+    }
+
+    /// Counts the connection as cut. One that the client or the server ends is not.
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
     }
 
     async fn pass(&self, client: TcpStream, server: TcpStream) {
@@ -168,30 +172,36 @@ impl Proxy {
                         is_committing = true;
                     }
                     match rule {
-                        Break::Requests => return,
-                        Break::Commit if is_commit => return,
+                        Break::Requests => return self.cut(),
+                        Break::Commit if is_commit => return self.cut(),
                         Break::Silent => continue,
                         _ => {}
                     }
                     let limit = |rule| if let Break::AfterRequestBytes(n) = rule { Some(n) } else { None };
                     let allowed = self.allowed(sent.len(), limit, &self.request_bytes);
-                    if to_server.write_all(&sent[..allowed]).await.is_err() || allowed < sent.len() {
+                    if to_server.write_all(&sent[..allowed]).await.is_err() {
                         return;
+                    }
+                    if allowed < sent.len() {
+                        return self.cut();
                     }
                 }
                 read = from_server.read(&mut responses) => {
                     let Ok(length @ 1..) = read else { return };
                     match if self.is_cut() { Break::Never } else { self.state().rule } {
-                        Break::Responses | Break::Requests => return,
-                        Break::CommitResponse if is_committing => return,
+                        Break::Responses | Break::Requests => return self.cut(),
+                        Break::CommitResponse if is_committing => return self.cut(),
                         Break::SilentAfterCommit if is_committing => continue,
                         Break::Silent => continue,
                         _ => {}
                     }
                     let limit = |rule| if let Break::AfterResponseBytes(n) = rule { Some(n) } else { None };
                     let allowed = self.allowed(length, limit, &self.response_bytes);
-                    if to_client.write_all(&responses[..allowed]).await.is_err() || allowed < length {
+                    if to_client.write_all(&responses[..allowed]).await.is_err() {
                         return;
+                    }
+                    if allowed < length {
+                        return self.cut();
                     }
                     is_committing = false;
                 }

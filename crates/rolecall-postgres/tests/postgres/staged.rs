@@ -237,7 +237,7 @@ async fn if_the_answer_to_commit_is_lost_finish_finds_out() {
 async fn a_stage_that_is_dropped_is_in_doubt_until_its_transaction_has_ended() {
     for kind in KINDS {
         for commits in [true, false] {
-            let application = Application::new(Duration::from_secs(1)).await;
+            let application = Application::new(Duration::from_secs(4)).await;
             application.acme.update(|tx| tx.user("alice")?.assign("editor")?.done()).await.unwrap();
             assert!(application.acme.check("alice", "projects:write"));
             let mut session = Session::open(kind, &server::config()).await;
@@ -268,7 +268,7 @@ async fn a_stage_that_is_dropped_is_in_doubt_until_its_transaction_has_ended() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn finish_before_commit_ends_in_doubt_and_not_in_a_hang() {
     for kind in KINDS {
-        let application = Application::new(Duration::from_secs(1)).await;
+        let application = Application::new(Duration::from_secs(4)).await;
         let mut session = Session::open(kind, &server::config()).await;
         let staged = application.stage().await;
         let mut transaction = session.begin().await;

@@ -166,17 +166,18 @@ impl Service {
         let over = Arc::new(AtomicBool::new(false));
         let (acme, ended) = (self.acme.clone(), Arc::clone(&over));
         let checks = tokio::spawn(async move {
-            let (mut denied, mut lasts, mut longest, mut last) = (0, Duration::ZERO, Duration::ZERO, Instant::now());
+            let (mut denied, mut checked_at) = (0, Instant::now());
+            let (mut denied_for, mut longest) = (Duration::ZERO, Duration::ZERO);
             while !ended.load(Ordering::SeqCst) {
-                // If the machine stands still between two checks, only this much of it counts.
-                lasts += last.elapsed().min(Duration::from_millis(10));
-                last = Instant::now();
+                // A pause of the whole machine between two checks counts only this much.
+                denied_for += checked_at.elapsed().min(Duration::from_millis(10));
+                checked_at = Instant::now();
                 match acme.decide("alice", "posts:write") {
-                    Decision::Allowed => lasts = Duration::ZERO,
+                    Decision::Allowed => denied_for = Duration::ZERO,
                     Decision::Denied(reason) => {
                         assert_eq!(reason, Reason::InDoubt);
                         denied += 1;
-                        longest = longest.max(lasts);
+                        longest = longest.max(denied_for);
                     }
                 }
                 sleep(Duration::from_micros(200)).await;

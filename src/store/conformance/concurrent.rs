@@ -152,7 +152,7 @@ async fn poll_until(timeout: Duration, holds: impl Fn() -> bool + Send) -> bool 
         }
         polls += 1_u32;
         if polls % 128 == 0 {
-            // If the machine stands still, only this much counts: the others have had no time either.
+            // A pause of the whole machine counts only this much, because the other racers could not run either.
             waited += seen.elapsed().min(Duration::from_millis(10));
             seen = Instant::now();
             if waited >= timeout {

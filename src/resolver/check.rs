@@ -6,10 +6,10 @@
 use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
-use crate::resolver::snapshot::indexed_user::IndexedUser;
-use crate::resolver::snapshot::names::sealed::{Found, FoundBy};
+use crate::resolver::snapshot::columns::{CHUNK, USUAL};
+use crate::resolver::snapshot::indexed_user::Indexed;
+use crate::resolver::snapshot::names::sealed::{Found, FoundBy, FoundUsual, FoundUsualBy};
 use crate::resolver::snapshot::state::State;
-use crate::resolver::snapshot::user_index::Indexed;
 use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
 use crate::resolver::snapshot::walk;
 
@@ -33,30 +33,37 @@ pub(crate) fn allows(state: &State, user: u32, permission: u32, when: &When<'_>)
 #[inline]
 pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.0 {
-        FoundBy::Entry(Indexed::HalfLine(indexed)) => allows_indexed(state, indexed, permission, when),
-        FoundBy::Entry(Indexed::Line(indexed)) => allows_wide_entry(state, indexed, permission, when),
-        FoundBy::Entry(Indexed::TwoLines(indexed)) => allows_wide_entry(state, indexed, permission, when),
+        FoundBy::Entry(entry) => allows_indexed(state, entry, permission, when),
         FoundBy::Number(number) => allows(state, number, permission, when),
     }
 }
 
-/// Separate, so that the code of a usual check stays short.
-#[inline(never)]
-fn allows_wide_entry<const N: usize>(state: &State, user: &IndexedUser<N>, permission: u32, when: &When<'_>) -> bool {
-    allows_indexed(state, user, permission, when)
+/// The same for a user with an index entry of half a line.
+#[inline]
+pub(crate) fn allows_usual(state: &State, user: FoundUsual<'_>, permission: u32, when: &When<'_>) -> bool {
+    match user.0 {
+        FoundUsualBy::Entry(user) => allows_indexed(state, Indexed::half_line(user), permission, when),
+        FoundUsualBy::Number(number) => allows(state, number, permission, when),
+    }
 }
 
+/// The same for an index entry.
 #[inline]
-fn allows_indexed<const N: usize>(state: &State, user: &IndexedUser<N>, permission: u32, when: &When<'_>) -> bool {
-    if let Some((columns, complete)) = user.always() {
-        let given = state.columns.any_of(columns, permission);
+fn allows_indexed(state: &State, user: Indexed<'_>, permission: u32, when: &When<'_>) -> bool {
+    if let Some((first, complete)) = user.always() {
+        let mut given = state.columns.any_of_usual(first, permission);
+        let is_all = first[USUAL - 1] == 0;
+        if user.has_parts() && !(given | is_all) {
+            given = state.columns.any_of_chunks(user.more(), permission);
+        }
+        let columns = first.iter().chain(user.more().flatten());
         // One branch for both, because neither can be predicted where many users are in many groups.
         if given | complete {
             // Few sources are incomplete, so this branch is predicted. A branch on the answer would not be.
-            if !complete || !state.columns.any_incomplete(columns) {
+            if !complete || !state.columns.any_incomplete(columns.clone()) {
                 return given;
             }
-            return given || beyond(state, columns.iter().copied(), permission, when);
+            return given || beyond(state, columns.copied(), permission, when);
         }
     } else if let Some(decided) = decided_by(state, user, permission, when) {
         return decided;
@@ -66,26 +73,32 @@ fn allows_indexed<const N: usize>(state: &State, user: &IndexedUser<N>, permissi
 
 /// The answer, if the index entry of a user with windows has it.
 #[inline]
-fn decided_by<const N: usize>(
-    state: &State,
-    indexed: &IndexedUser<N>,
-    permission: u32,
-    when: &When<'_>,
-) -> Option<bool> {
-    if let Some(held) = indexed.steady() {
-        if state.columns.any_incomplete(held.columns) {
+fn decided_by(state: &State, user: Indexed<'_>, permission: u32, when: &When<'_>) -> Option<bool> {
+    if let Some((first, steady)) = user.steady() {
+        if state.columns.any_incomplete(first.iter().chain(user.more().flatten())) {
             return None;
         }
-        let given = state.columns.given(held.columns, permission);
-        return if given == 0 { Some(false) } else { held.active(when.instant()).map(|active| given & active != 0) };
+        let given = given(state, first, user, permission);
+        return if given == 0 { Some(false) } else { steady.active(when.instant()).map(|active| given & active != 0) };
     }
-    let (columns, windowed) = indexed.windowed()?;
+    let (first, windowed) = user.windowed()?;
     // Most questions need no window: something that is always held gives the permission, or nothing does.
-    let given = state.columns.given(columns, permission);
+    let given = given(state, first, user, permission);
     if given & !windowed != 0 {
         return Some(true);
     }
-    (given == 0 && !state.columns.any_incomplete(columns)).then_some(false)
+    let complete = || !state.columns.any_incomplete(first.iter().chain(user.more().flatten()));
+    (given == 0 && complete()).then_some(false)
+}
+
+/// Which of these columns of a user, and of those behind them, have a permission: bit 0 is the first column.
+#[inline]
+fn given<const N: usize>(state: &State, first: &[u16; N], user: Indexed<'_>, permission: u32) -> u64 {
+    let more = first.last().is_some_and(|last| *last != 0).then(|| user.more());
+    let chunks = more.into_iter().flatten().take_while(|chunk| chunk[0] != 0);
+    (N..).step_by(CHUNK).zip(chunks).fold(state.columns.given(first, permission), |given, (at, chunk)| {
+        given | state.columns.given(chunk, permission) << at
+    })
 }
 
 /// Whether one of these columns, which are active at every instant, gives a permission.

@@ -48,7 +48,7 @@ pub use self::sets::{PermissionSet, UserSet};
 use crate::model::clock::{Clock, When};
 use crate::model::error::{Asked, EntityKind};
 use crate::model::records::Timestamp;
-use crate::resolver::check::allows_found;
+use crate::resolver::check::{allows_found, allows_usual};
 use crate::resolver::explain::{Decision, Explanation, Path, Reason, first, reason, unknown};
 use crate::resolver::snapshot::names::{AsPermission, AsUser};
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
@@ -270,7 +270,7 @@ impl<'a> Moment<'a> {
             return false;
         }
         match (user.found_usual(snapshot.scope()), permission.permission_or_deleted(snapshot.scope())) {
-            (Some(user), Some(permission)) => allows_found(&snapshot.state, user, permission, &self.when),
+            (Some(user), Some(permission)) => allows_usual(&snapshot.state, user, permission, &self.when),
             (None, Some(permission)) => self.check_wide(&user, permission),
             (_, None) => false,
         }
@@ -280,8 +280,8 @@ impl<'a> Moment<'a> {
     #[inline(never)]
     fn check_wide(&self, user: &impl AsUser, permission: u32) -> bool {
         let snapshot = self.compiled();
-        let user = user.found_wide(snapshot.scope());
-        user.is_some_and(|user| allows_found(&snapshot.state, user, permission, &self.when))
+        user.with_found_wide(snapshot.scope(), |user| allows_found(&snapshot.state, user, permission, &self.when))
+            .unwrap_or(false)
     }
 
     /// May this user do at least one of these? Unknown permissions are ignored. An empty list is `false`.

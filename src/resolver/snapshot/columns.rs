@@ -25,6 +25,9 @@ use crate::resolver::bits::BitRow;
 /// The number of columns that most users hold at most.
 pub(crate) const USUAL: usize = 6;
 
+/// How many columns are read at once of a user that has more.
+pub(crate) const CHUNK: usize = 8;
+
 /// The number of columns in one array. A change copies at most four kilobytes. The tests of this crate's modules have tiles
 /// sooner, so that small histories reach them.
 const FEW: usize = if cfg!(test) { 8 } else { 512 };
@@ -132,42 +135,47 @@ impl Columns {
     /// Whether one of these columns has a permission. Padding comes last. Fastest for the usual number of columns.
     #[inline]
     pub(crate) fn any_of(&self, columns: &[u16], permission: u32) -> bool {
-        match <&[u16; USUAL]>::try_from(columns) {
-            Ok(usual) => self.fold(usual, permission, |all, bit| all | bit) & 1 == 1,
+        match columns.try_into() {
+            Ok(usual) => self.any_of_usual(usual, permission),
             Err(_) => self.any_of_many(columns, permission),
         }
     }
 
-    /// The same for more columns or fewer. Fastest if their number is two less than a multiple of eight.
-    fn any_of_many(&self, columns: &[u16], permission: u32) -> bool {
-        let Some((first, mut rest)) = columns.split_first_chunk::<USUAL>() else {
-            return self.any_of_few(columns, permission);
-        };
-        let join = |all: u64, bit: u64| all | bit;
-        let mut joined = self.fold(first, permission, join);
-        while let Some((chunk, others)) = rest.split_first_chunk::<8>() {
-            // One branch for both, because neither can be predicted.
-            if joined & 1 == 1 || chunk[0] == 0 {
-                return joined & 1 == 1;
-            }
-            joined |= self.fold(chunk, permission, join);
-            rest = others;
-        }
-        joined & 1 == 1 || self.any_of_few(rest, permission)
+    #[inline]
+    pub(crate) fn any_of_usual(&self, columns: &[u16; USUAL], permission: u32) -> bool {
+        self.fold(columns, permission, |all, bit| all | bit) & 1 == 1
     }
 
-    /// Which of these columns, of which there are 1 to 64, have a permission: bit 0 is the first column.
-    #[inline]
-    pub(crate) fn given(&self, columns: &[u16], permission: u32) -> u64 {
-        let join = |all, bit| all << 1 | (bit & 1);
-        let reversed = if let Ok(usual) = <&[u16; USUAL - 1]>::try_from(columns) {
-            self.fold(usual, permission, join)
-        } else if let Ok(usual) = <&[u16; USUAL - 2]>::try_from(columns) {
-            self.fold(usual, permission, join)
-        } else {
-            self.fold(columns, permission, join)
+    /// The same for more columns or fewer. Fastest if their number is two less than a multiple of eight.
+    fn any_of_many(&self, columns: &[u16], permission: u32) -> bool {
+        let Some((first, rest)) = columns.split_first_chunk() else {
+            return self.any_of_few(columns, permission);
         };
-        reversed.reverse_bits() >> (64 - columns.len())
+        let (chunks, few) = (rest.chunks_exact(CHUNK), rest.chunks_exact(CHUNK).remainder());
+        self.any_of_usual(first, permission)
+            || self.any_of_chunks(chunks.filter_map(|chunk| chunk.try_into().ok()), permission)
+            || self.any_of_few(few, permission)
+    }
+
+    /// The same for columns in chunks. Nothing follows a chunk that begins with padding.
+    #[inline]
+    pub(crate) fn any_of_chunks<'a>(&self, chunks: impl Iterator<Item = &'a [u16; CHUNK]>, permission: u32) -> bool {
+        let mut joined = 0;
+        for chunk in chunks {
+            // One branch for both, because neither can be predicted.
+            if joined & 1 == 1 || chunk[0] == 0 {
+                break;
+            }
+            joined |= self.fold(chunk, permission, |all, bit| all | bit);
+        }
+        joined & 1 == 1
+    }
+
+    /// Which of these columns have a permission: bit 0 is the first column. There are at most 64.
+    #[inline]
+    pub(crate) fn given<const N: usize>(&self, columns: &[u16; N], permission: u32) -> u64 {
+        let reversed = self.fold(columns, permission, |all, bit| all << 1 | (bit & 1));
+        reversed.reverse_bits() >> (64 - N)
     }
 
     /// Joins what says in its lowest bit whether a column has a permission, in the order of these columns.
@@ -262,9 +270,9 @@ impl Columns {
 
     /// Whether one of these columns is of an incomplete source.
     #[inline]
-    pub(crate) fn any_incomplete(&self, columns: &[u16]) -> bool {
+    pub(crate) fn any_incomplete<'a>(&self, columns: impl IntoIterator<Item = &'a u16>) -> bool {
         self.incomplete_count != 0
-            && columns.iter().fold(false, |any, column| any | self.is_incomplete(u32::from(*column)))
+            && columns.into_iter().fold(false, |any, column| any | self.is_incomplete(u32::from(*column)))
     }
 
     #[inline]

@@ -1,34 +1,44 @@
-//! An indexed user: the data that a check by id reads. It fills half a cache line, and its place follows from the hash
-//! of the id. Where users have many sources, it fills one line or two (`user_index.rs`).
+//! An index entry of a user: the data that a check by id reads. It fills half a cache line, and its place follows from the
+//! hash of the id. Where users have many sources, it goes on in one *part* or three of as many bytes (`user_index.rs`).
 //!
 //! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns
 //! that are always held, or up to five of which some are held within windows. With up to four columns, at least half of
 //! them within windows, it says instead which of them are active within one span of time (`steady_span.rs`). That form is
 //! not used if more than three are inactive in the span. Of everything else it has the first six columns that are always
-//! held, which often decide. Where it does not decide, its number leads to the summary. An indexed user of one line has
-//! 22 columns instead of six, and one of two lines has 54.
+//! held, which often decide. Where it does not decide, its number leads to the summary. Each part has 16 more columns.
 //!
-//! Next: `user_index.rs`, where indexed users are stored; `check.rs`, which reads them.
+//! Next: `user_index.rs`, where index entries are stored; `check.rs`, which reads them.
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::columns::USUAL;
+use super::columns::{CHUNK, USUAL};
 use super::steady_span::{START_BITS, SteadySpan};
 use super::user_summaries::{Held, UserSummary};
-use crate::model::internal_fault::must;
 use crate::model::records::Timestamp;
-use crate::resolver::tables::persistent_hash_table::Item;
+use crate::resolver::tables::persistent_hash_table::{Item, Stored};
 
-/// The number of columns is the usual one of a summary, so that an indexed user has 32 bytes, or one that fills a cache
-/// line or two. In this order, everything but the last columns is in the first line.
+/// The first half line of an entry. The number of columns is the usual one of a summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub(crate) struct IndexedUser<const COLUMNS: usize = USUAL> {
+pub(crate) struct IndexedUser {
     pub(crate) id: Uuid,
     /// The number plus one; the two highest bits are the form. Zero is a free slot.
     tagged_number: u32,
-    columns: [u16; COLUMNS],
+    columns: [u16; USUAL],
 }
+
+/// Columns that follow the first ones.
+pub(crate) type Part = [[u16; CHUNK]; 2];
+
+pub(crate) const IN_PART: usize = 2 * CHUNK;
+
+/// An entry with all its parts.
+pub(crate) type Entry<const PARTS: usize> = (IndexedUser, [Part; PARTS]);
+
+/// An entry where it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Indexed<'a>(Stored<'a, IndexedUser>);
 
 /// The form: all columns, each always held.
 const COMPLETE: u32 = 0;
@@ -40,24 +50,24 @@ const WINDOWED: u32 = 2 << 30;
 const STEADY: u32 = 3 << 30;
 const FORM: u32 = STEADY;
 
-/// If some columns are held within windows, these come first, and the last place has their number.
+/// If some columns are held within windows, these come first, and the last place of the first half line has their number.
 const BESIDE_WINDOWED: usize = 1;
 
-/// With a span, the columns come first that are not active in it. The last two places have their number and the span.
+/// With a span, the columns come first that are not active in it. The last two places of the first half line have their
+/// number and the span.
 const BESIDE_STEADY: usize = 2;
 
 /// The most columns that are not active in the span.
 const MOST_INACTIVE: usize = (1 << (u16::BITS - START_BITS)) - 1;
 
-/// The columns of a user, some of which are active only at some instants.
+/// What of a user is active in a span of time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Steady<'a> {
-    pub(crate) columns: &'a [u16],
+pub(crate) struct Steady {
     inactive: u16,
     span: SteadySpan,
 }
 
-impl Steady<'_> {
+impl Steady {
     /// Which of the columns are active at an instant: bit 0 is the first one. `None` if the windows must be read.
     #[inline]
     pub(crate) fn active(self, at: Timestamp) -> Option<u64> {
@@ -65,90 +75,152 @@ impl Steady<'_> {
     }
 }
 
-impl<const COLUMNS: usize> IndexedUser<COLUMNS> {
-    pub(crate) fn of(id: Uuid, number: u32, summary: &UserSummary) -> Self {
-        let (columns, form) = match summary {
-            UserSummary::Held(held) => placed(held),
-            UserSummary::Absent | UserSummary::Suspended | UserSummary::Wide => ([0; COLUMNS], PART),
-        };
-        Self { id, columns, tagged_number: number.saturating_add(1) | form }
+impl<'a> Indexed<'a> {
+    #[inline]
+    pub(crate) fn new(stored: Stored<'a, IndexedUser>) -> Self {
+        Self(stored)
+    }
+
+    /// An entry of half a line.
+    #[inline]
+    pub(crate) fn half_line(user: &'a IndexedUser) -> Self {
+        Self(Stored::without_parts(user))
     }
 
     #[inline]
-    pub(crate) fn number(&self) -> u32 {
-        (self.tagged_number & !FORM).wrapping_sub(1)
+    pub(crate) fn number(self) -> u32 {
+        (self.0.item.tagged_number & !FORM).wrapping_sub(1)
     }
 
-    /// The columns, if they are everything that the user holds and are active at every instant.
     #[inline]
-    pub(crate) fn columns(&self) -> Option<&[u16]> {
-        (self.tagged_number & FORM == COMPLETE).then_some(&self.columns)
+    fn form(self) -> u32 {
+        self.0.item.tagged_number & FORM
     }
 
-    /// Columns that are active at every instant, and whether they are everything that the user holds.
+    /// Whether the entry has more than half a line.
     #[inline]
-    pub(crate) fn always(&self) -> Option<(&[u16; COLUMNS], bool)> {
-        (self.tagged_number & WINDOWED == 0).then_some((&self.columns, self.tagged_number & FORM == COMPLETE))
+    pub(crate) fn has_parts(self) -> bool {
+        self.0.has_parts()
     }
 
-    /// The columns, if they are everything that the user holds, and which of them it holds within windows: bit 0 is the
-    /// first column.
+    /// The columns behind those that the other methods return. If those end with padding, all of these are padding.
     #[inline]
-    pub(crate) fn windowed(&self) -> Option<(&[u16], u64)> {
-        let (columns, [windowed]) = self.columns.split_last_chunk::<BESIDE_WINDOWED>()?;
-        (self.tagged_number & FORM == WINDOWED).then(|| (columns, (1 << windowed) - 1))
+    pub(crate) fn more(self) -> impl Iterator<Item = &'a [u16; CHUNK]> + Clone {
+        self.0.parts().flatten()
     }
 
-    /// The columns, if they are everything that the user holds, and what of them is active in a span of time.
+    /// Columns that are active at every instant, and whether they are, with [`Self::more`], everything that the user holds.
     #[inline]
-    pub(crate) fn steady(&self) -> Option<Steady<'_>> {
-        let (columns, [start, end]) = self.columns.split_last_chunk::<BESIDE_STEADY>()?;
+    pub(crate) fn always(self) -> Option<(&'a [u16; USUAL], bool)> {
+        let complete = self.form() == COMPLETE;
+        (self.0.item.tagged_number & WINDOWED == 0).then_some((&self.0.item.columns, complete))
+    }
+
+    /// All columns, if they are everything that the user holds and are active at every instant. Padding comes last.
+    #[inline]
+    pub(crate) fn complete(self) -> Option<SmallVec<[u16; 14]>> {
+        let (first, _) = self.always().filter(|(_, complete)| *complete)?;
+        let mut columns = SmallVec::from_slice(first);
+        if first[USUAL - 1] != 0 {
+            self.more().take_while(|chunk| chunk[0] != 0).for_each(|chunk| columns.extend_from_slice(chunk));
+        }
+        Some(columns)
+    }
+
+    /// The columns, if they are with [`Self::more`] everything that the user holds, and which it holds within windows: bit
+    /// 0 is the first column.
+    #[inline]
+    pub(crate) fn windowed(self) -> Option<(&'a [u16; USUAL - BESIDE_WINDOWED], u64)> {
+        let [columns @ .., windowed] = &self.0.item.columns;
+        (self.form() == WINDOWED).then(|| (columns, (1 << windowed) - 1))
+    }
+
+    /// The columns, if they are with [`Self::more`] everything that the user holds, and what of it is active in a span of
+    /// time.
+    #[inline]
+    pub(crate) fn steady(self) -> Option<(&'a [u16; USUAL - BESIDE_STEADY], Steady)> {
+        let [columns @ .., start, end] = &self.0.item.columns;
         let span = SteadySpan { start: *start & START, end: *end };
-        let steady = Steady { columns, inactive: *start >> START_BITS, span };
-        (self.tagged_number & FORM == STEADY).then_some(steady)
+        (self.form() == STEADY).then_some((columns, Steady { inactive: *start >> START_BITS, span }))
+    }
+
+    /// Whether the entry is the right one for this user.
+    #[cfg(test)]
+    pub(crate) fn is_of(self, id: Uuid, number: u32, summary: &UserSummary) -> bool {
+        fn agree<const PARTS: usize>(indexed: Indexed<'_>, (user, parts): Entry<PARTS>) -> bool {
+            *indexed.0.item == user && indexed.0.parts().eq(&parts)
+        }
+        match self.0.parts().count() {
+            0 => agree(self, IndexedUser::entry::<0>(id, number, summary)),
+            1 => agree(self, IndexedUser::entry::<1>(id, number, summary)),
+            _ => agree(self, IndexedUser::entry::<3>(id, number, summary)),
+        }
+    }
+}
+
+impl IndexedUser {
+    /// The entry of a user with this number.
+    pub(crate) fn entry<const PARTS: usize>(id: Uuid, number: u32, summary: &UserSummary) -> Entry<PARTS> {
+        let content = match summary {
+            UserSummary::Held(held) => Content::of(held, USUAL + PARTS * IN_PART),
+            UserSummary::Absent | UserSummary::Suspended | UserSummary::Wide => Content::default(),
+        };
+        let (mut columns, mut parts) = ([0; USUAL], [Self::NO_PART; PARTS]);
+        let (first, last) = columns.split_at_mut(USUAL - content.beside.len());
+        last.copy_from_slice(&content.beside);
+        let places = first.iter_mut().chain(parts.iter_mut().flatten().flatten());
+        places.zip(content.columns).for_each(|(place, column)| *place = column);
+        (Self { id, columns, tagged_number: number.saturating_add(1) | content.form }, parts)
+    }
+}
+
+/// What an entry says of a user, besides who it is.
+struct Content {
+    form: u32,
+    columns: SmallVec<[u16; 14]>,
+    /// The last places of the first half line: at most two.
+    beside: SmallVec<[u16; 2]>,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self { form: PART, columns: SmallVec::new(), beside: SmallVec::new() }
     }
 }
 
 const START: u16 = (1 << START_BITS) - 1;
 
-/// The columns of a user in the most informative form.
-fn placed<const COLUMNS: usize>(held: &Held) -> ([u16; COLUMNS], u32) {
-    let mut columns = [0; COLUMNS];
-    let (count, windows) = (held.columns.len(), held.windows.len());
-    // Where more is held always than within windows, the windows seldom decide, and no clock need be read for the rest.
-    if windows * 2 >= count && (1..=COLUMNS - BESIDE_STEADY).contains(&count) {
-        if let Some((SteadySpan { start, end }, active)) = SteadySpan::of(&held.windows) {
-            let is_active = |at: usize| at >= windows || active >> at & 1 == 1;
-            let (last, first): (Vec<_>, Vec<_>) = (0..count).zip(&held.columns).partition(|(at, _)| is_active(*at));
-            if let Some(inactive) = u16::try_from(first.len()).ok().filter(|n| usize::from(*n) <= MOST_INACTIVE) {
-                let placed = first.into_iter().chain(last).map(|(_, column)| *column);
-                columns.iter_mut().zip(placed).for_each(|(place, column)| *place = column);
-                let span = [start | inactive << START_BITS, end];
-                columns.iter_mut().skip(COLUMNS - BESIDE_STEADY).zip(span).for_each(|(place, word)| *place = word);
-                return (columns, STEADY);
+impl Content {
+    /// The most informative form that has room in this many places.
+    fn of(held: &Held, places: usize) -> Self {
+        let (count, windows) = (held.columns.len(), held.windows.len());
+        // Where more is held always than within windows, the windows seldom decide, and no clock need be read for the rest.
+        if windows * 2 >= count && (1..=places - BESIDE_STEADY).contains(&count) {
+            if let Some((SteadySpan { start, end }, active)) = SteadySpan::of(&held.windows) {
+                let is_active = |at: usize| at >= windows || active >> at & 1 == 1;
+                let (last, first): (Vec<_>, Vec<_>) = (0..count).zip(&held.columns).partition(|(at, _)| is_active(*at));
+                if let Some(inactive) = u16::try_from(first.len()).ok().filter(|n| usize::from(*n) <= MOST_INACTIVE) {
+                    let columns = first.into_iter().chain(last).map(|(_, column)| *column).collect();
+                    return Self { form: STEADY, columns, beside: [start | inactive << START_BITS, end].into() };
+                }
             }
         }
+        let columns = held.columns.clone();
+        match (windows, u16::try_from(windows)) {
+            (0, _) if count <= places => Self { form: COMPLETE, columns, ..Self::default() },
+            (_, Ok(windowed)) if windows > 0 && count <= places - BESIDE_WINDOWED => {
+                Self { form: WINDOWED, columns, beside: [windowed].into_iter().collect() }
+            }
+            _ => Self { columns: columns.into_iter().skip(windows).collect(), ..Self::default() },
+        }
     }
-    let (form, shown) = match windows {
-        0 if count <= COLUMNS => (COMPLETE, 0),
-        1.. if count <= COLUMNS - BESIDE_WINDOWED => (WINDOWED, 0),
-        _ => (PART, windows),
-    };
-    columns.iter_mut().zip(held.columns.iter().skip(shown)).for_each(|(place, column)| *place = *column);
-    if form == WINDOWED {
-        // If it were missing, no column would count as held within a window.
-        let Some((last, windows)) =
-            must(columns.last_mut().zip(u16::try_from(windows).ok()), "an entry has few windows")
-        else {
-            return ([0; COLUMNS], PART);
-        };
-        *last = windows;
-    }
-    (columns, form)
 }
 
-impl<const COLUMNS: usize> Item for IndexedUser<COLUMNS> {
-    const FREE: Self = Self { id: Uuid::nil(), columns: [0; COLUMNS], tagged_number: 0 };
+impl Item for IndexedUser {
+    const FREE: Self = Self { id: Uuid::nil(), columns: [0; USUAL], tagged_number: 0 };
+
+    type Part = Part;
+    const NO_PART: Part = [[0; CHUNK]; 2];
 
     #[inline]
     fn is_free(&self) -> bool {
@@ -158,15 +230,16 @@ impl<const COLUMNS: usize> Item for IndexedUser<COLUMNS> {
 
 #[cfg(test)]
 mod tests {
-    use smallvec::SmallVec;
-
     use super::*;
     use crate::model::records::Window;
     use crate::resolver::snapshot::edge::MOST_NUMBERS;
-    use crate::resolver::snapshot::user_summaries::Held;
+    use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 
-    fn indexed<const COLUMNS: usize>(number: u32, summary: &UserSummary) -> IndexedUser<COLUMNS> {
-        IndexedUser::of(Uuid::nil(), number, summary)
+    /// What the entry of a user with this summary says, with so many parts.
+    fn told<const PARTS: usize, T>(number: u32, summary: &UserSummary, tell: impl Fn(Indexed<'_>) -> T) -> T {
+        let entry: Entry<PARTS> = IndexedUser::entry(Uuid::max(), number, summary);
+        let table = PersistentHashTable::from_items(vec![entry], |_| 7);
+        tell(Indexed::new(table.find(7, |user| user.id == Uuid::max()).unwrap()))
     }
 
     fn until(secs: i64) -> Window {
@@ -180,10 +253,14 @@ mod tests {
         })
     }
 
+    /// These columns and those behind them, without padding.
+    fn with_more(first: &[u16], indexed: Indexed<'_>) -> Vec<u16> {
+        first.iter().chain(indexed.more().flatten()).copied().take_while(|column| *column != 0).collect()
+    }
+
     #[test]
     fn an_indexed_user_has_six_columns_and_says_whether_they_are_complete() {
-        assert_eq!(indexed::<6>(9, &held(0, 6)).columns(), Some(&[1, 2, 3, 4, 5, 6][..]));
-        assert_eq!(indexed::<6>(9, &held(0, 6)).always(), Some((&[1, 2, 3, 4, 5, 6], true)));
+        told::<0, _>(9, &held(0, 6), |indexed| assert_eq!(indexed.always(), Some((&[1, 2, 3, 4, 5, 6], true))));
         for (unusual, always) in [
             (UserSummary::Absent, [0; 6]),
             (UserSummary::Suspended, [0; 6]),
@@ -192,53 +269,69 @@ mod tests {
             (held(1, 5), [2, 3, 4, 5, 6, 0]),
             (held(6, 0), [0; 6]),
         ] {
-            let indexed = indexed::<6>(MOST_NUMBERS - 1, &unusual);
-            assert_eq!((indexed.columns(), indexed.always()), (None, Some((&always, false))));
-            assert!(indexed.windowed().is_none() && indexed.steady().is_none());
-            assert_eq!(indexed.number(), MOST_NUMBERS - 1);
+            told::<0, _>(MOST_NUMBERS - 1, &unusual, |indexed| {
+                assert_eq!(indexed.always(), Some((&always, false)));
+                assert!(indexed.windowed().is_none() && indexed.steady().is_none() && indexed.more().next().is_none());
+                assert_eq!(indexed.number(), MOST_NUMBERS - 1);
+            });
         }
-        assert_eq!([0, MOST_NUMBERS - 1].map(|n| indexed::<6>(n, &held(0, 6)).number()), [0, MOST_NUMBERS - 1]);
+        told::<0, _>(0, &held(0, 6), |indexed| assert_eq!(indexed.number(), 0));
     }
 
-    /// Whatever the number of columns, all of them are in the entry, and it says when they are active.
-    fn windows_are_told<const COLUMNS: usize>() {
-        for (windowed, always) in (1..COLUMNS).flat_map(|w| (0..COLUMNS - w).map(move |a| (w, a))) {
-            let indexed = indexed::<COLUMNS>(9, &held(windowed, always));
-            assert_eq!((indexed.columns(), indexed.always(), indexed.number()), (None, None, 9));
-            let expected: Vec<u16> = (1..).take(windowed + always).collect();
-            if windowed >= always && windowed + always <= COLUMNS - 2 {
-                let steady = indexed.steady().unwrap();
-                assert!(steady.columns.len() == COLUMNS - 2 && steady.columns.starts_with(&expected));
-                assert_eq!(steady.active(Timestamp::from_secs(29).unwrap()), Some(!0));
-                assert_eq!(steady.active(Timestamp::from_secs(30).unwrap()), None);
-                continue;
-            }
-            let (columns, windows) = indexed.windowed().unwrap();
-            assert!(columns.len() == COLUMNS - 1 && columns.starts_with(&expected));
-            assert_eq!(windows, (1 << windowed) - 1, "the first ones");
+    /// All columns that fit are in the entry, and it says when they are active.
+    fn columns_are_told<const PARTS: usize>() {
+        let most = USUAL + IN_PART * PARTS;
+        for (windowed, always) in (0..=most + 1).flat_map(|w| (0..=most + 1 - w).map(move |a| (w, a))) {
+            let count = windowed + always;
+            let expected: Vec<u16> = (1..).take(count).collect();
+            told::<PARTS, _>(9, &held(windowed, always), |indexed| {
+                assert_eq!(indexed.number(), 9);
+                if windowed == 0 && count <= most {
+                    let (columns, complete) = indexed.always().unwrap();
+                    assert!(complete && with_more(columns, indexed) == expected);
+                } else if windowed > 0 && windowed >= always && count <= most - 2 {
+                    let (columns, steady) = indexed.steady().unwrap();
+                    assert_eq!(with_more(columns, indexed), expected);
+                    assert_eq!(steady.active(Timestamp::from_secs(29).unwrap()), Some(!0));
+                    assert_eq!(steady.active(Timestamp::from_secs(30).unwrap()), None);
+                } else if windowed > 0 && count < most {
+                    let (columns, windows) = indexed.windowed().unwrap();
+                    assert_eq!(with_more(columns, indexed), expected);
+                    assert_eq!(windows, (1 << windowed) - 1, "the first ones");
+                } else {
+                    let (columns, complete) = indexed.always().unwrap();
+                    let always: Vec<u16> = expected.iter().copied().skip(windowed).take(most).collect();
+                    assert!(!complete && with_more(columns, indexed) == always);
+                }
+            });
         }
     }
 
     #[test]
-    fn an_indexed_user_says_which_columns_are_held_within_windows() {
-        windows_are_told::<6>();
-        windows_are_told::<22>();
-        windows_are_told::<54>();
+    fn an_indexed_user_says_which_columns_are_held_when() {
+        columns_are_told::<0>();
+        columns_are_told::<1>();
+        columns_are_told::<3>();
     }
 
     #[test]
     fn no_more_columns_are_inactive_in_a_span_than_an_entry_can_say() {
-        let windows = |inactive: i64| {
-            let past = (0..inactive).map(|n| Window::until(Timestamp::from_secs(n * 3 + 3).unwrap()));
-            let windows: SmallVec<_> =
-                past.chain((0..9).map(|_| Window::from(Timestamp::from_secs(90).unwrap()))).collect();
-            indexed::<22>(1, &UserSummary::Held(Held { columns: (1..).take(windows.len()).collect(), windows }))
-        };
         let at = Timestamp::from_secs(90).unwrap();
+        let tell = |inactive: i64| {
+            let past = (0..inactive).map(|n| Window::until(Timestamp::from_secs(n * 3 + 3).unwrap()));
+            let windows: SmallVec<_> = past.chain((0..9).map(|_| Window::from(at))).collect();
+            let held = Held { columns: (1..).take(windows.len()).collect(), windows };
+            told::<1, _>(1, &UserSummary::Held(held), |indexed| {
+                (
+                    indexed.steady().map(|(_, steady)| steady.active(at)),
+                    indexed.windowed().map(|(_, windowed)| windowed),
+                )
+            })
+        };
         for inactive in 0..=3 {
-            assert_eq!(windows(inactive).steady().unwrap().active(at), Some(!0 << inactive), "{inactive}");
+            assert_eq!(tell(inactive), (Some(Some(!0 << inactive)), None), "{inactive}");
         }
-        assert!(windows(4).steady().is_none() && windows(4).windowed().unwrap().1 == (1 << 13) - 1);
+        assert_eq!(tell(4), (None, Some((1 << 13) - 1)));
     }
 
     #[test]
@@ -246,10 +339,11 @@ mod tests {
         let from = |secs| Window::from(Timestamp::from_secs(secs).unwrap());
         let windows = [until(30), from(60), until(90)].into_iter().collect();
         let held = UserSummary::Held(Held { columns: [7, 8, 9, 10].into_iter().collect(), windows });
-        let indexed = indexed::<6>(3, &held);
-        let steady = indexed.steady().unwrap();
-        assert_eq!((steady.columns, indexed.number()), (&[7, 8, 9, 10][..], 3));
-        let active = |secs| steady.active(Timestamp::from_secs(secs).unwrap());
-        assert_eq!((active(59), active(60), active(89), active(90)), (None, Some(!1), Some(!1), None));
+        told::<0, _>(3, &held, |indexed| {
+            let (columns, steady) = indexed.steady().unwrap();
+            assert_eq!((columns, indexed.number()), (&[7, 8, 9, 10], 3));
+            let active = |secs| steady.active(Timestamp::from_secs(secs).unwrap());
+            assert_eq!((active(59), active(60), active(89), active(90)), (None, Some(!1), Some(!1), None));
+        });
     }
 }

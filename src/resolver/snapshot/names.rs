@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use self::sealed::{Found, Scope};
+use self::sealed::{FoundUsual, Scope};
 use super::CompiledTenant;
 use super::table::Origin;
 use crate::model::catalog::{CatalogPermission, CatalogRole};
@@ -81,7 +81,7 @@ pub(crate) mod sealed {
     use super::CompiledTenant;
     use crate::model::error::Asked;
     use crate::model::records::UserRecord;
-    use crate::resolver::snapshot::user_index::Indexed;
+    use crate::resolver::snapshot::indexed_user::{Indexed, IndexedUser};
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -98,12 +98,17 @@ pub(crate) mod sealed {
         Entry(Indexed<'a>),
     }
 
-    impl<'a> Found<'a> {
-        #[inline]
-        pub(crate) fn by_number(number: u32) -> Self {
-            Self(FoundBy::Number(number))
-        }
+    /// The same, if index entries have half a line. It fits in registers.
+    #[derive(Clone, Copy, Debug)]
+    pub struct FoundUsual<'a>(pub(crate) FoundUsualBy<'a>);
 
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum FoundUsualBy<'a> {
+        Number(u32),
+        Entry(&'a IndexedUser),
+    }
+
+    impl<'a> Found<'a> {
         #[inline]
         pub(crate) fn by_entry(entry: Indexed<'a>) -> Self {
             Self(FoundBy::Entry(entry))
@@ -116,6 +121,34 @@ pub(crate) mod sealed {
                 FoundBy::Entry(entry) => entry.number(),
             }
         }
+
+        /// The index entry, if the lookup has read it.
+        #[inline]
+        pub(crate) fn entry(self) -> Option<Indexed<'a>> {
+            if let FoundBy::Entry(entry) = self.0 { Some(entry) } else { None }
+        }
+    }
+
+    impl<'a> FoundUsual<'a> {
+        #[inline]
+        pub(crate) fn by_number(number: u32) -> Self {
+            Self(FoundUsualBy::Number(number))
+        }
+
+        #[inline]
+        pub(crate) fn by_entry(user: &'a IndexedUser) -> Self {
+            Self(FoundUsualBy::Entry(user))
+        }
+    }
+
+    impl<'a> From<FoundUsual<'a>> for Found<'a> {
+        #[inline]
+        fn from(user: FoundUsual<'a>) -> Self {
+            match user.0 {
+                FoundUsualBy::Number(number) => Self(FoundBy::Number(number)),
+                FoundUsualBy::Entry(user) => Self::by_entry(Indexed::half_line(user)),
+            }
+        }
     }
 
     pub trait User {
@@ -126,19 +159,19 @@ pub(crate) mod sealed {
         /// permissions.
         #[inline]
         fn found<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-            self.found_usual(scope).or_else(|| self.found_wide(scope))
+            self.found_usual(scope).map(Found::from).or_else(|| self.with_found_wide(scope, |user| user))
         }
 
         /// The part of [`User::found`] that suffices unless index entries are wide. It is short enough to be inlined in
         /// every check.
         #[inline]
-        fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-            self.user(scope).map(Found::by_number)
+        fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<FoundUsual<'a>> {
+            self.user(scope).map(FoundUsual::by_number)
         }
 
-        /// The other part.
+        /// The other part, which calls this with the user.
         #[inline]
-        fn found_wide<'a>(&self, _: Scope<'a>) -> Option<Found<'a>> {
+        fn with_found_wide<'a, R>(&self, _: Scope<'a>, _: impl FnOnce(Found<'a>) -> R) -> Option<R> {
             None
         }
 
@@ -388,8 +421,8 @@ impl sealed::User for UserHandle {
     }
 
     #[inline]
-    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        scope.0.number_of(*self).map(Found::by_number)
+    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<FoundUsual<'a>> {
+        scope.0.number_of(*self).map(FoundUsual::by_number)
     }
 
     fn user_text(&self) -> Asked {

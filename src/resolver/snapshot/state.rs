@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::edge::NEAR_END;
 use super::entity_rows::{Asserted, AssertionRow, GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
-use super::indexed_user::IndexedUser;
+use super::indexed_user::{Indexed, IndexedUser};
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
 use super::table::{Hashers, Table};
-use super::user_index::{Indexed, UserIndex};
+use super::user_index::UserIndex;
 use super::user_summaries::UserSummaries;
 use crate::model::error::EntityKind;
 use crate::model::internal_fault::{must, must_hold};
@@ -150,7 +150,7 @@ impl State {
     /// The index entry of an id. The user may be deleted.
     #[inline]
     pub(crate) fn indexed_user(&self, id: Uuid) -> Option<Indexed<'_>> {
-        self.usual_indexed_user(id).map(Indexed::HalfLine).or_else(|| self.wide_indexed_user(id))
+        self.usual_indexed_user(id).map(Indexed::half_line).or_else(|| self.with_wide_indexed_user(id, |entry| entry))
     }
 
     /// The same, unless entries are wide.
@@ -159,10 +159,10 @@ impl State {
         self.indexed_users.find_usual(self.users.hashers().id(id), id)
     }
 
-    /// The same, if entries are wide. Separate, so that the code of a usual look-up stays short.
-    #[inline(never)]
-    pub(crate) fn wide_indexed_user(&self, id: Uuid) -> Option<Indexed<'_>> {
-        self.indexed_users.find_wide(self.users.hashers().id(id), id)
+    /// Calls this with it, if entries are wide.
+    #[inline]
+    pub(crate) fn with_wide_indexed_user<'a, R>(&'a self, id: Uuid, call: impl FnOnce(Indexed<'a>) -> R) -> Option<R> {
+        self.indexed_users.with_wide(self.users.hashers().id(id), id, call)
     }
 
     /// The number of a user that is not deleted.

@@ -5,24 +5,27 @@
 //! half lines. If not all sources of a user fit and those that do not decide, a check reads the summary, which costs one
 //! more wait for memory.
 //!
+//! Half a line of each user comes first: that of its pair of slots is one cache line. So a check reads the other parts only
+//! of users with more than six sources.
+//!
 //! With half lines only, a check among users with up to 12 groups took 1.6 times as long as with up to 5, and with up to
 //! 40 groups 2.3 times. Next: `indexed_user.rs`, the entries; `tables/persistent_hash_table.rs`, the table.
 
 use uuid::Uuid;
 
 use super::columns::USUAL;
-use super::indexed_user::IndexedUser;
+use super::indexed_user::{Entry, IN_PART, Indexed, IndexedUser};
 use super::user_summaries::UserSummary;
 use crate::model::records::Window;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 
-/// The numbers of columns with which an entry has a line, or two.
-const IN_A_LINE: usize = 22;
-const IN_TWO_LINES: usize = 54;
+/// The parts that an entry of a line, or of two, has behind its first half.
+const IN_A_LINE: usize = 1;
+const IN_TWO_LINES: usize = 3;
 
 /// How many columns an entry of each width is meant for. The tests of this crate's modules choose other widths sooner, so
 /// that small histories reach them.
-const FITS: [usize; 2] = if cfg!(test) { [2, 4] } else { [USUAL, IN_A_LINE] };
+const FITS: [usize; 2] = if cfg!(test) { [2, 4] } else { [USUAL, USUAL + IN_PART] };
 
 /// A width is chosen if at most one user in so many has more sources than fit. If none is, the widest is.
 const ONE_IN: usize = 8;
@@ -45,24 +48,16 @@ pub(crate) struct UserIndex {
 
 #[derive(Clone, Debug)]
 enum Wide {
-    Lines(PersistentHashTable<IndexedUser<IN_A_LINE>>),
-    TwoLines(PersistentHashTable<IndexedUser<IN_TWO_LINES>>),
-}
-
-/// The entry of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Indexed<'a> {
-    HalfLine(&'a IndexedUser),
-    Line(&'a IndexedUser<IN_A_LINE>),
-    TwoLines(&'a IndexedUser<IN_TWO_LINES>),
+    Lines(PersistentHashTable<IndexedUser, IN_A_LINE>),
+    TwoLines(PersistentHashTable<IndexedUser, IN_TWO_LINES>),
 }
 
 /// Collects entries for an index.
 #[derive(Debug)]
 pub(crate) enum UserIndexBuilder {
-    HalfLines(Vec<IndexedUser>),
-    Lines(Vec<IndexedUser<IN_A_LINE>>),
-    TwoLines(Vec<IndexedUser<IN_TWO_LINES>>),
+    HalfLines(Vec<Entry<0>>),
+    Lines(Vec<Entry<IN_A_LINE>>),
+    TwoLines(Vec<Entry<IN_TWO_LINES>>),
 }
 
 impl Width {
@@ -84,47 +79,6 @@ impl Width {
     }
 }
 
-impl<'a> Indexed<'a> {
-    #[inline]
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::HalfLine(entry) => entry.number(),
-            Self::Line(entry) => entry.number(),
-            Self::TwoLines(entry) => entry.number(),
-        }
-    }
-
-    /// Whether the entry is the right one for this user.
-    #[cfg(test)]
-    pub(crate) fn is_of(self, id: Uuid, number: u32, summary: &UserSummary) -> bool {
-        match self {
-            Self::HalfLine(entry) => *entry == IndexedUser::of(id, number, summary),
-            Self::Line(entry) => *entry == IndexedUser::of(id, number, summary),
-            Self::TwoLines(entry) => *entry == IndexedUser::of(id, number, summary),
-        }
-    }
-
-    /// Whether the entry says what is active in a span of time.
-    #[cfg(test)]
-    pub(crate) fn is_steady(self) -> bool {
-        match self {
-            Self::HalfLine(entry) => entry.steady().is_some(),
-            Self::Line(entry) => entry.steady().is_some(),
-            Self::TwoLines(entry) => entry.steady().is_some(),
-        }
-    }
-
-    /// The columns, if they are everything that the user holds and are active at every instant.
-    #[inline]
-    pub(crate) fn columns(self) -> Option<&'a [u16]> {
-        match self {
-            Self::HalfLine(entry) => entry.columns(),
-            Self::Line(entry) => entry.columns(),
-            Self::TwoLines(entry) => entry.columns(),
-        }
-    }
-}
-
 impl UserIndexBuilder {
     pub(crate) fn new(width: Width, users: usize) -> Self {
         match width {
@@ -136,9 +90,9 @@ impl UserIndexBuilder {
 
     pub(crate) fn push(&mut self, id: Uuid, number: u32, summary: &UserSummary) {
         match self {
-            Self::HalfLines(entries) => entries.push(IndexedUser::of(id, number, summary)),
-            Self::Lines(entries) => entries.push(IndexedUser::of(id, number, summary)),
-            Self::TwoLines(entries) => entries.push(IndexedUser::of(id, number, summary)),
+            Self::HalfLines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
+            Self::Lines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
+            Self::TwoLines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
         }
     }
 
@@ -147,10 +101,12 @@ impl UserIndexBuilder {
         let wide = |wide| UserIndex { wide: Some(wide), ..UserIndex::default() };
         match self {
             Self::HalfLines(entries) => {
-                UserIndex { half_lines: PersistentHashTable::from_items(entries, |e| hash(e.id)), wide: None }
+                UserIndex { half_lines: PersistentHashTable::from_items(entries, |user| hash(user.id)), wide: None }
             }
-            Self::Lines(entries) => wide(Wide::Lines(PersistentHashTable::from_items(entries, |e| hash(e.id)))),
-            Self::TwoLines(entries) => wide(Wide::TwoLines(PersistentHashTable::from_items(entries, |e| hash(e.id)))),
+            Self::Lines(entries) => wide(Wide::Lines(PersistentHashTable::from_items(entries, |user| hash(user.id)))),
+            Self::TwoLines(entries) => {
+                wide(Wide::TwoLines(PersistentHashTable::from_items(entries, |user| hash(user.id))))
+            }
         }
     }
 }
@@ -159,15 +115,16 @@ impl UserIndex {
     /// The entry of an id with this hash, unless entries are wide.
     #[inline]
     pub(crate) fn find_usual(&self, hash: u64, id: Uuid) -> Option<&IndexedUser> {
-        self.half_lines.find(hash, |entry| entry.id == id)
+        self.half_lines.find(hash, |user| user.id == id).map(|stored| stored.item)
     }
 
-    /// The entry of an id with this hash, if entries are wide.
+    /// Calls this with the entry of an id with this hash, if entries are wide. If it was returned,
+    /// in memory rather than in registers, a check took longer.
     #[inline]
-    pub(crate) fn find_wide(&self, hash: u64, id: Uuid) -> Option<Indexed<'_>> {
+    pub(crate) fn with_wide<'a, R>(&'a self, hash: u64, id: Uuid, call: impl FnOnce(Indexed<'a>) -> R) -> Option<R> {
         match self.wide.as_ref()? {
-            Wide::Lines(table) => table.find(hash, |entry| entry.id == id).map(Indexed::Line),
-            Wide::TwoLines(table) => table.find(hash, |entry| entry.id == id).map(Indexed::TwoLines),
+            Wide::Lines(table) => table.find(hash, |user| user.id == id).map(Indexed::new).map(call),
+            Wide::TwoLines(table) => table.find(hash, |user| user.id == id).map(Indexed::new).map(call),
         }
     }
 
@@ -175,14 +132,14 @@ impl UserIndex {
     pub(crate) fn set(&mut self, id: Uuid, number: u32, summary: &UserSummary, hash: impl Fn(Uuid) -> u64) {
         match &mut self.wide {
             None => {
-                let entry = IndexedUser::of(id, number, summary);
-                self.half_lines.set(entry, |entry| hash(entry.id), |other| other.id == id);
+                let entry = IndexedUser::entry(id, number, summary);
+                self.half_lines.set(entry, |user| hash(user.id), |other| other.id == id);
             }
             Some(Wide::Lines(table)) => {
-                table.set(IndexedUser::of(id, number, summary), |entry| hash(entry.id), |other| other.id == id);
+                table.set(IndexedUser::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
             }
             Some(Wide::TwoLines(table)) => {
-                table.set(IndexedUser::of(id, number, summary), |entry| hash(entry.id), |other| other.id == id);
+                table.set(IndexedUser::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
             }
         }
     }
@@ -239,7 +196,7 @@ mod tests {
 
     #[test]
     fn entries_fill_half_a_cache_line_or_one_or_two() {
-        let sizes = [size_of::<IndexedUser>(), size_of::<IndexedUser<22>>(), size_of::<IndexedUser<54>>()];
+        let sizes = [size_of::<Entry<0>>(), size_of::<Entry<IN_A_LINE>>(), size_of::<Entry<IN_TWO_LINES>>()];
         assert_eq!(sizes, [32, 64, 128]);
     }
 }

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
+use super::indexed_user::Indexed;
 use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
-use super::user_index::Indexed;
+use super::user_index::Width;
 use super::user_summaries::UserSummary;
 use super::walk::own_bits;
 use crate::resolver::bits::{BitRow, Bits};
@@ -76,7 +77,7 @@ pub(crate) fn verify(state: &State) {
             UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
                 (0, 0..=USUAL) => "a user with few sources",
                 (0, _) => "a user with many sources",
-                _ if state.indexed_user(user.record.id.as_uuid()).is_some_and(Indexed::is_steady) => {
+                _ if state.indexed_user(user.record.id.as_uuid()).and_then(Indexed::steady).is_some() => {
                     "a user of whom the index entry says what is active in a span of time"
                 }
                 (_, 0..USUAL) => "a user with few windows",
@@ -86,10 +87,10 @@ pub(crate) fn verify(state: &State) {
         assert_eq!(state.summaries.read(number), summary, "I11");
         let id = user.record.id.as_uuid();
         assert!(state.indexed_user(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
-        reach(match state.indexed_user(id) {
-            Some(Indexed::Line(_)) => "an index entry of a line",
-            Some(Indexed::TwoLines(_)) => "an index entry of two lines",
-            Some(Indexed::HalfLine(_)) | None => "an index entry of half a line",
+        reach(match state.indexed_users.width() {
+            Width::HalfLine => "an index entry of half a line",
+            Width::Line => "an index entry of a line",
+            Width::TwoLines => "an index entry of two lines",
         });
     }
     // One page more than there are permissions.

@@ -12,7 +12,8 @@ use smallvec::SmallVec;
 use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::{GroupRow, UserRow};
-use super::names::sealed::{Found, FoundBy};
+use super::indexed_user::Indexed;
+use super::names::sealed::Found;
 use super::source::Source;
 use super::state::State;
 use super::user_summaries::Summary;
@@ -99,16 +100,27 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
 /// Everything that a user that was found may do at an instant. If none of its sources is incomplete, it is the union of
 /// their rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
-    let complete = if let FoundBy::Entry(entry) = user.0 { entry.columns() } else { None };
-    let summary = complete.map_or_else(|| state.summaries.summary(user.number()), Summary::Always);
-    let columns: SmallVec<[u32; USUAL]> = match summary {
-        Summary::Nothing => return Bits::new(),
-        Summary::Wide => {
-            return state.users.row(user.number()).map(|row| effective(state, row, when)).unwrap_or_default();
+    let complete = user.entry().and_then(Indexed::complete);
+    let listed: SmallVec<[u16; 14]>;
+    let columns: &[u16] = match complete {
+        Some(columns) => {
+            listed = columns;
+            &listed
         }
-        Summary::Always(columns) => columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect(),
-        Summary::Windowed(held) => held.active(when).filter(|column| *column != 0).map(u32::from).collect(),
+        None => match state.summaries.summary(user.number()) {
+            Summary::Nothing => return Bits::new(),
+            Summary::Wide => {
+                return state.users.row(user.number()).map(|row| effective(state, row, when)).unwrap_or_default();
+            }
+            Summary::Always(columns) => columns,
+            Summary::Windowed(held) => {
+                listed = held.active(when).collect();
+                &listed
+            }
+        },
     };
+    let columns: SmallVec<[u32; USUAL]> =
+        columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect();
     let sources = columns.iter().filter_map(|column| state.columns.source(*column));
     if columns.iter().any(|column| state.columns.is_incomplete(*column)) {
         return effective_from(state, sources, when);

@@ -7,6 +7,9 @@
 //! With the pilot, the hash leads each item of the class to a line that has room. Pilots are found by trial, the
 //! largest class first (*hash, displace and compress*; Belazzougui, Botelho, Dietzfelbinger, 2009).
 //!
+//! An item may have *parts* that are too long for the line. They come in the lines behind it, each of which has a part of
+//! both items. So the first line has what is compared, of both items.
+//!
 //! Guarantees: `find` follows three pointers, whatever the size, and then reads one line, whether the item is
 //! present or not. A change copies at most one leaf, the pointers of a page and of a chapter, and one pointer for each
 //! 25,000 items. A new item may cause the others of its leaf to be placed again, in about 500 steps. Nine of ten slots
@@ -55,10 +58,10 @@ const LEAF: &str = "every address of a hash table has a leaf";
 
 /// A persistent hash table of items.
 #[derive(Clone)]
-pub(crate) struct PersistentHashTable<T> {
+pub(crate) struct PersistentHashTable<T: Item, const PARTS: usize = 0> {
     /// INVARIANT: no chapter or page is empty, and all but the last are full. Leaf `a`, counted through all pages,
     /// contains the items whose tag has the address `a`.
-    chapters: Arc<[Chapter<T>]>,
+    chapters: Arc<[Chapter<T, PARTS>]>,
     /// The lowest 2ⁿ − 1 that is not below the address of the last leaf.
     mask: u32,
     /// The address of the last leaf; also 0 for an empty table.
@@ -66,28 +69,66 @@ pub(crate) struct PersistentHashTable<T> {
     len: u64,
 }
 
-type Chapter<T> = Arc<[Page<T>]>;
-type Page<T> = Arc<[Leaf<T>]>;
+type Chapter<T, const PARTS: usize> = Arc<[Page<T, PARTS>]>;
+type Page<T, const PARTS: usize> = Arc<[Leaf<T, PARTS>]>;
+
+/// An item with its parts.
+type Whole<T, const PARTS: usize> = (T, [<T as Item>::Part; PARTS]);
+
+/// An item where it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored<'a, T: Item> {
+    pub(crate) item: &'a T,
+    is_first: bool,
+    /// Those of both items.
+    parts: &'a [[T::Part; 2]],
+}
+
+impl<'a, T: Item> Stored<'a, T> {
+    #[inline]
+    pub(crate) fn without_parts(item: &'a T) -> Self {
+        Self { item, is_first: true, parts: &[] }
+    }
+
+    #[inline]
+    pub(crate) fn has_parts(self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn parts(self) -> impl Iterator<Item = &'a T::Part> + Clone {
+        self.parts.iter().map(move |[one, other]| if self.is_first { one } else { other })
+    }
+}
 
 /// INVARIANT: each item is in its [`home`], or its class is [`ASTRAY`].
 ///
 /// Aligned, so that no leaf straddles two cache lines.
 #[derive(Clone)]
 #[repr(align(32))]
-struct Leaf<T> {
-    lines: Arc<[Line<T>]>,
+struct Leaf<T: Item, const PARTS: usize> {
+    lines: Arc<[Line<T, PARTS>]>,
     pilots: [u8; CLASSES],
 }
 
 /// INVARIANT: the first slot is filled before the second.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Line<T>([T; 2]);
+#[repr(C, align(64))]
+struct Line<T: Item, const PARTS: usize> {
+    items: [T; 2],
+    parts: [[T::Part; 2]; PARTS],
+}
 
 /// The content of a slot.
 pub(crate) trait Item: Copy {
     /// The content of a free slot.
     const FREE: Self;
+
+    /// What an item may have more than fits in half a line.
+    type Part: Copy + fmt::Debug;
+
+    /// A part of a free slot.
+    const NO_PART: Self::Part;
 
     /// Whether the slot is free. A search compares first and asks this only of the slot that it chose.
     fn is_free(&self) -> bool;
@@ -95,21 +136,22 @@ pub(crate) trait Item: Copy {
 
 /// Where items of one hash are stored: the line, and all lines of its leaf if the class may be astray.
 #[derive(Clone, Copy, Debug)]
-struct Bucket<'a, T> {
-    line: &'a Line<T>,
-    astray: &'a [Line<T>],
+struct Bucket<'a, T: Item, const PARTS: usize> {
+    line: &'a Line<T, PARTS>,
+    astray: &'a [Line<T, PARTS>],
 }
 
-impl<'a, T: Item> Bucket<'a, T> {
+impl<'a, T: Item, const PARTS: usize> Bucket<'a, T, PARTS> {
     /// The item for which `same` is true.
     #[inline]
-    fn find(self, same: impl Fn(&T) -> bool) -> Option<&'a T> {
-        let [one, other] = &self.line.0;
+    fn find(self, same: impl Fn(&T) -> bool) -> Option<Stored<'a, T>> {
+        let [one, other] = &self.line.items;
         // Selects a slot before testing it, because which of the two it is cannot be predicted. If both are the same,
         // it selects the first: the second is free then.
         let chosen = if same(one) { one } else { other };
         if same(chosen) && !chosen.is_free() {
-            return Some(chosen);
+            let is_first = std::ptr::eq(chosen, one);
+            return Some(Stored { item: chosen, is_first, parts: &self.line.parts });
         }
         if self.astray.is_empty() { None } else { find_astray(self.astray, same) }
     }
@@ -117,20 +159,23 @@ impl<'a, T: Item> Bucket<'a, T> {
 
 /// Separate, so that the code of a usual look-up stays short enough to be inlined.
 #[cold]
-fn find_astray<T: Item>(lines: &[Line<T>], same: impl Fn(&T) -> bool) -> Option<&T> {
-    lines.iter().flat_map(|line| &line.0).find(|item| !item.is_free() && same(item))
+fn find_astray<T: Item, const PARTS: usize>(
+    lines: &[Line<T, PARTS>],
+    same: impl Fn(&T) -> bool,
+) -> Option<Stored<'_, T>> {
+    lines.iter().flat_map(Line::stored).find(|stored| !stored.item.is_free() && same(stored.item))
 }
 
-impl<T: Item> PersistentHashTable<T> {
+impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
     /// The item that was inserted with this hash and for which `same` is true.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<&T> {
+    pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<Stored<'_, T>> {
         self.bucket(hash)?.find(same)
     }
 
     /// Where the items with a hash are stored. Does not read them.
     #[inline]
-    fn bucket(&self, hash: u64) -> Option<Bucket<'_, T>> {
+    fn bucket(&self, hash: u64) -> Option<Bucket<'_, T, PARTS>> {
         let tag = tag(hash);
         let leaf = self.leaf(self.address(tag))?;
         let pilot = leaf.pilot(tag);
@@ -145,12 +190,12 @@ impl<T: Item> PersistentHashTable<T> {
     }
 
     #[inline]
-    fn leaf(&self, at: u32) -> Option<&Leaf<T>> {
+    fn leaf(&self, at: u32) -> Option<&Leaf<T, PARTS>> {
         let at = at as usize;
         self.chapters.get(at / (PAGE * CHAPTER))?.get(at / PAGE % CHAPTER)?.get(at % PAGE)
     }
 
-    fn leaf_mut(&mut self, at: u32) -> Option<&mut Leaf<T>> {
+    fn leaf_mut(&mut self, at: u32) -> Option<&mut Leaf<T, PARTS>> {
         let at = at as usize;
         let chapter = Arc::make_mut(&mut self.chapters).get_mut(at / (PAGE * CHAPTER))?;
         Arc::make_mut(Arc::make_mut(chapter).get_mut(at / PAGE % CHAPTER)?).get_mut(at % PAGE)
@@ -162,17 +207,17 @@ impl<T: Item> PersistentHashTable<T> {
     }
 
     /// Replaces the item that is the same, or adds this one. `hash` computes the hash of an item.
-    pub(crate) fn set(&mut self, item: T, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
+    pub(crate) fn set(&mut self, whole: Whole<T, PARTS>, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
         let tag_of = |item: &T| tag(hash(item));
-        let tag = tag_of(&item);
-        if self.find(hash(&item), &same).is_some() {
+        let tag = tag_of(&whole.0);
+        if self.find(hash(&whole.0), &same).is_some() {
             if let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) {
-                leaf.replace(tag, item, &same);
+                leaf.replace(tag, &whole, &same);
             }
             return;
         }
         if self.len == 0 {
-            *self = Self::from_items(vec![item], hash);
+            *self = Self::from_items(vec![whole], hash);
             return;
         }
         self.len += 1;
@@ -180,15 +225,15 @@ impl<T: Item> PersistentHashTable<T> {
             self.split(&tag_of);
         }
         let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) else { return };
-        if !leaf.put(tag, item) {
+        if !leaf.put(tag, &whole) {
             let mut items = leaf.items();
-            items.push(item);
+            items.push(whole);
             *leaf = Leaf::of(&items, ROOMY, tag_of);
         }
     }
 
     /// A table of these items, all of them different.
-    pub(crate) fn from_items(items: Vec<T>, hash: impl Fn(&T) -> u64) -> Self {
+    pub(crate) fn from_items(items: Vec<Whole<T, PARTS>>, hash: impl Fn(&T) -> u64) -> Self {
         let len = items.len() as u64;
         if items.is_empty() {
             return Self::default();
@@ -196,17 +241,16 @@ impl<T: Item> PersistentHashTable<T> {
         let tag_of = |item: &T| tag(hash(item));
         let last = u32::try_from(len.div_ceil(LOAD) - 1).unwrap_or(u32::MAX);
         let mut persistent_hash_table = Self { chapters: Arc::default(), mask: mask(last), last, len };
-        let mut leaves: Vec<Vec<T>> = Vec::new();
+        let mut leaves: Vec<Vec<Whole<T, PARTS>>> = Vec::new();
         leaves.resize_with(last as usize + 1, Vec::new);
         for item in items {
-            let leaf = leaves.get_mut(persistent_hash_table.address(tag_of(&item)) as usize);
+            let leaf = leaves.get_mut(persistent_hash_table.address(tag_of(&item.0)) as usize);
             if let Some(leaf) = must(leaf, LEAF) {
                 leaf.push(item);
             }
         }
-        let page =
-            |leaves: &[Vec<T>]| -> Page<T> { leaves.iter().map(|items| Leaf::of(items, CLOSE, tag_of)).collect() };
-        let pages: Vec<Page<T>> = leaves.chunks(PAGE).map(page).collect();
+        let leaf = |items: &Vec<Whole<T, PARTS>>| Leaf::of(items, CLOSE, tag_of);
+        let pages: Vec<Page<T, PARTS>> = leaves.chunks(PAGE).map(|leaves| leaves.iter().map(leaf).collect()).collect();
         persistent_hash_table.chapters = pages.chunks(CHAPTER).map(Arc::from).collect();
         persistent_hash_table
     }
@@ -215,14 +259,14 @@ impl<T: Item> PersistentHashTable<T> {
     fn split(&mut self, tag_of: &impl Fn(&T) -> u32) {
         let Some(last) = self.last.checked_add(1) else { return };
         let Some(low) = must(self.leaf_mut(last - (1 << last.ilog2())), LEAF) else { return };
-        let is_high = |item: &T| tag_of(item) >> last.ilog2() & 1 == 1;
-        let (high, cached): (Vec<T>, Vec<T>) = low.items().into_iter().partition(is_high);
+        let is_high = |(item, _): &Whole<T, PARTS>| tag_of(item) >> last.ilog2() & 1 == 1;
+        let (high, cached): (Vec<_>, Vec<_>) = low.items().into_iter().partition(is_high);
         *low = Leaf::of(&cached, ROOMY, tag_of);
         self.append(last as usize, Leaf::of(&high, ROOMY, tag_of));
         (self.last, self.mask) = (last, mask(last));
     }
 
-    fn append(&mut self, at: usize, leaf: Leaf<T>) {
+    fn append(&mut self, at: usize, leaf: Leaf<T, PARTS>) {
         let Some(chapter) = Arc::make_mut(&mut self.chapters).get_mut(at / (PAGE * CHAPTER)) else {
             self.chapters = with(&self.chapters, Arc::from([Arc::from([leaf])]));
             return;
@@ -251,56 +295,61 @@ fn home(tag: u32, pilot: u8, lines: usize) -> usize {
     ((((tag >> 20) & 0xFF) as usize ^ usize::from(pilot)) * lines) >> 8
 }
 
-impl<T: Item> Leaf<T> {
+impl<T: Item, const PARTS: usize> Leaf<T, PARTS> {
     #[inline]
     fn pilot(&self, tag: u32) -> u8 {
         self.pilots.get(class(tag)).copied().unwrap_or(ASTRAY)
     }
 
-    fn items(&self) -> Vec<T> {
-        self.lines.iter().flat_map(|line| line.0).filter(|item| !item.is_free()).collect()
+    fn items(&self) -> Vec<Whole<T, PARTS>> {
+        let stored = self.lines.iter().flat_map(Line::stored).filter(|stored| !stored.item.is_free());
+        let parts = |stored: Stored<'_, T>| {
+            let mut parts = [T::NO_PART; PARTS];
+            parts.iter_mut().zip(stored.parts()).for_each(|(place, part)| *place = *part);
+            parts
+        };
+        stored.map(|stored| (*stored.item, parts(stored))).collect()
     }
 
     /// Replaces the item that is the same.
-    fn replace(&mut self, tag: u32, item: T, same: impl Fn(&T) -> bool) {
+    fn replace(&mut self, tag: u32, whole: &Whole<T, PARTS>, same: impl Fn(&T) -> bool) {
         let (lines, pilot) = (&self.lines, self.pilot(tag));
         let around = if pilot == ASTRAY { 0 } else { home(tag, pilot, lines.len()) };
         let mut places = (around..).zip(lines.iter().skip(around));
         let is_it = |slot: &T| !slot.is_free() && same(slot);
-        let found = places.find_map(|(at, line)| Some((at, line.0.iter().position(is_it)?)));
-        let slot = found.and_then(|(line, slot)| self.slot_mut(line, slot));
-        if let Some(slot) = must(slot, "an item that was found has a slot") {
-            *slot = item;
+        let found = places.find_map(|(at, line)| Some((at, line.items.iter().position(is_it)?)));
+        if let Some((line, slot)) = must(found, "an item that was found has a slot") {
+            self.fill(line, slot, whole);
         }
     }
 
     /// Puts a new item in its home. Returns `false`, and copies nothing, if there is no room.
-    fn put(&mut self, tag: u32, item: T) -> bool {
+    fn put(&mut self, tag: u32, whole: &Whole<T, PARTS>) -> bool {
         let at = home(tag, self.pilot(tag), self.lines.len());
         let Some(slot) = self.lines.get(at).and_then(Line::free) else { return false };
-        if let Some(slot) = must(self.slot_mut(at, slot), "a free slot can be filled") {
-            *slot = item;
-        }
+        self.fill(at, slot, whole);
         true
     }
 
-    fn slot_mut(&mut self, line: usize, slot: usize) -> Option<&mut T> {
-        Arc::make_mut(&mut self.lines).get_mut(line)?.0.get_mut(slot)
+    fn fill(&mut self, line: usize, slot: usize, whole: &Whole<T, PARTS>) {
+        if let Some(line) = must(Arc::make_mut(&mut self.lines).get_mut(line), "a line that was found can be changed") {
+            line.fill(slot, whole);
+        }
     }
 
     /// A leaf of these items, in as few lines as place every class. It begins with `lines` for each 32 items and tries
     /// a few more.
-    fn of(items: &[T], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
-        Self::of_tagged(items.iter().map(|item| (tag_of(item), *item)).collect(), lines)
+    fn of(items: &[Whole<T, PARTS>], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
+        Self::of_tagged(items.iter().map(|whole| (tag_of(&whole.0), *whole)).collect(), lines)
     }
 
     /// Separate from [`Self::of`], so that it is not compiled again for each closure.
-    fn of_tagged(mut items: Vec<(u32, T)>, lines: usize) -> Self {
+    fn of_tagged(mut items: Vec<(u32, Whole<T, PARTS>)>, lines: usize) -> Self {
         if items.is_empty() {
             return Self::default();
         }
         items.sort_unstable_by_key(|(tag, _)| class(*tag));
-        let mut classes: Vec<&[(u32, T)]> = items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
+        let mut classes: Vec<&[(u32, Whole<T, PARTS>)]> = items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
         classes.sort_by_key(|class| Reverse(class.len()));
         let usual = (items.len() * lines).div_ceil(32);
         let mut tried = (usual..usual + MORE_LINES).map(|count| Self::placed(&classes, count));
@@ -309,31 +358,29 @@ impl<T: Item> Leaf<T> {
     }
 
     /// The items of these classes, the largest first, in `count` lines. There are slots for all.
-    fn placed(classes: &[&[(u32, T)]], count: usize) -> Self {
-        let (mut lines, mut pilots, mut left) = (vec![Line([T::FREE; 2]); count], [0; CLASSES], Vec::new());
+    fn placed(classes: &[&[(u32, Whole<T, PARTS>)]], count: usize) -> Self {
+        let (mut lines, mut pilots, mut left) = (vec![Line::FREE; count], [0; CLASSES], Vec::new());
         // Counts of free slots, so that the many trials read no line.
         let mut room = vec![2_u8; count];
         for items in classes {
             let pilot = (0..ASTRAY).find(|pilot| has_room(&room, items, *pilot)).unwrap_or(ASTRAY);
-            for (tag, item) in *items {
+            for (tag, whole) in *items {
                 if let Some(place) = must(pilots.get_mut(class(*tag)), "every class has a pilot") {
                     *place = pilot;
                 }
                 let at = home(*tag, pilot, count);
                 match lines.get_mut(at).zip(room.get_mut(at)) {
                     Some((line, room)) if pilot != ASTRAY => {
-                        line.put(*item);
+                        line.put(whole);
                         *room -= 1;
                     }
-                    _ => left.push(*item),
+                    _ => left.push(whole),
                 }
             }
         }
-        let mut room = lines.iter_mut().flat_map(|line| &mut line.0).filter(|slot| slot.is_free());
-        for item in left {
-            if let Some(slot) = must(room.next(), "a leaf has a slot for every item") {
-                *slot = item;
-            }
+        for whole in left {
+            let line = lines.iter_mut().find(|line| line.free().is_some());
+            must(line.map(|line| line.put(whole)), "a leaf has a slot for every item");
         }
         Self { lines: lines.into(), pilots }
     }
@@ -349,32 +396,47 @@ fn has_room<T>(room: &[u8], items: &[(u32, T)], pilot: u8) -> bool {
     })
 }
 
-impl<T: Item> Line<T> {
-    fn free(&self) -> Option<usize> {
-        self.0.iter().position(Item::is_free)
+impl<T: Item, const PARTS: usize> Line<T, PARTS> {
+    const FREE: Self = Self { items: [T::FREE; 2], parts: [[T::NO_PART; 2]; PARTS] };
+
+    /// Both slots.
+    fn stored(&self) -> [Stored<'_, T>; 2] {
+        let [one, other] = &self.items;
+        [(one, true), (other, false)].map(|(item, is_first)| Stored { item, is_first, parts: &self.parts })
     }
 
-    fn put(&mut self, item: T) {
-        let slot = self.0.iter_mut().find(|slot| slot.is_free());
-        if let Some(slot) = must(slot, "a line that has room has a free slot") {
-            *slot = item;
+    fn free(&self) -> Option<usize> {
+        self.items.iter().position(Item::is_free)
+    }
+
+    fn put(&mut self, whole: &Whole<T, PARTS>) {
+        if let Some(slot) = must(self.free(), "a line that has room has a free slot") {
+            self.fill(slot, whole);
         }
+    }
+
+    fn fill(&mut self, slot: usize, (item, parts): &Whole<T, PARTS>) {
+        if let Some(place) = must(self.items.get_mut(slot), "a line has two slots") {
+            *place = *item;
+        }
+        let places = self.parts.iter_mut().zip(parts);
+        places.for_each(|(places, part)| places.iter_mut().skip(slot).take(1).for_each(|place| *place = *part));
     }
 }
 
-impl<T> Default for Leaf<T> {
+impl<T: Item, const PARTS: usize> Default for Leaf<T, PARTS> {
     fn default() -> Self {
         Self { lines: Arc::default(), pilots: [0; CLASSES] }
     }
 }
 
-impl<T> Default for PersistentHashTable<T> {
+impl<T: Item, const PARTS: usize> Default for PersistentHashTable<T, PARTS> {
     fn default() -> Self {
         Self { chapters: Arc::default(), mask: 0, last: 0, len: 0 }
     }
 }
 
-impl<T> fmt::Debug for PersistentHashTable<T> {
+impl<T: Item, const PARTS: usize> fmt::Debug for PersistentHashTable<T, PARTS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PersistentHashTable({} items)", self.len)
     }
@@ -393,6 +455,9 @@ mod tests {
     impl Item for Pair {
         const FREE: Self = (0, 0);
 
+        type Part = u32;
+        const NO_PART: u32 = 0;
+
         fn is_free(&self) -> bool {
             self.1 == 0
         }
@@ -410,13 +475,44 @@ mod tests {
         }
     }
 
-    fn same(persistent_hash_table: &PersistentHashTable<Pair>, kind: u8, model: &HashMap<u32, u32>) -> bool {
-        let get = |key| persistent_hash_table.find(hash(kind, key), |item| item.0 == key).map(|item| item.1);
-        persistent_hash_table.len == model.len() as u64 && (0..400).all(|key| get(key) == model.get(&key).copied())
+    /// The parts are a function of the item.
+    fn whole<const PARTS: usize>(item: Pair) -> Whole<Pair, PARTS> {
+        (item, std::array::from_fn(|n| item.1.wrapping_add(u32::try_from(n).unwrap())))
     }
 
-    fn set(persistent_hash_table: &mut PersistentHashTable<Pair>, kind: u8, item: Pair) {
-        persistent_hash_table.set(item, |item| hash(kind, item.0), |other| other.0 == item.0);
+    fn same<const PARTS: usize>(
+        persistent_hash_table: &PersistentHashTable<Pair, PARTS>,
+        kind: u8,
+        model: &HashMap<u32, u32>,
+    ) -> bool {
+        let find = |key| persistent_hash_table.find(hash(kind, key), |item| item.0 == key);
+        let get = |key| find(key).map(|stored| (*stored.item, stored.parts().copied().collect()));
+        let whole = |key, value| whole::<PARTS>((key, value));
+        let expected =
+            |key| model.get(&key).map(|value| whole(key, *value)).map(|(item, parts)| (item, parts.to_vec()));
+        persistent_hash_table.len == model.len() as u64 && (0..400).all(|key| get(key) == expected(key))
+    }
+
+    fn set<const PARTS: usize>(persistent_hash_table: &mut PersistentHashTable<Pair, PARTS>, kind: u8, item: Pair) {
+        persistent_hash_table.set(whole(item), |item| hash(kind, item.0), |other| other.0 == item.0);
+    }
+
+    fn of_keys<const PARTS: usize>(keys: u32, kind: u8) -> PersistentHashTable<Pair, PARTS> {
+        PersistentHashTable::from_items((0..keys).map(|key| whole((key, 1))).collect(), |item| hash(kind, item.0))
+    }
+
+    fn behaves_like_a_hash_map<const PARTS: usize>(kind: u8, start: u32, items: &[Pair]) -> Result<(), TestCaseError> {
+        let mut model: HashMap<u32, u32> = (0..start).map(|key| (key, 1)).collect();
+        let mut table = of_keys::<PARTS>(start, kind);
+        for item in items {
+            let (older, before) = (table.clone(), model.clone());
+            set(&mut table, kind, *item);
+            model.insert(item.0, item.1);
+            prop_assert!(same(&table, kind, &model));
+            prop_assert!(same(&older, kind, &before));
+        }
+        prop_assert!(same(&table, kind, &model));
+        Ok(())
     }
 
     proptest! {
@@ -427,34 +523,23 @@ mod tests {
             start in prop_oneof![0..40u32, 0..400u32],
             items in vec((0..400u32, 1..u32::MAX), 0..120),
         ) {
-            let mut model: HashMap<u32, u32> = (0..start).map(|key| (key, 1)).collect();
-            let mut persistent_hash_table = PersistentHashTable::from_items((0..start).map(|key| (key, 1)).collect(), |item| hash(kind, item.0));
-            for item in items {
-                let (older, before) = (persistent_hash_table.clone(), model.clone());
-                set(&mut persistent_hash_table, kind, item);
-                model.insert(item.0, item.1);
-                prop_assert!(same(&persistent_hash_table, kind, &model));
-                prop_assert!(same(&older, kind, &before));
-            }
-            prop_assert!(same(&persistent_hash_table, kind, &model));
+            behaves_like_a_hash_map::<0>(kind, start, &items)?;
+            behaves_like_a_hash_map::<2>(kind, start, &items)?;
         }
     }
 
     #[test]
     fn items_are_found_in_one_line_with_nine_of_ten_slots_used() {
-        let items: Vec<Pair> = (0..50_000).map(|key| (key, 1)).collect();
-        let mut grown = PersistentHashTable::default();
-        for item in &items {
-            set(&mut grown, 0, *item);
+        let mut grown = PersistentHashTable::<Pair>::default();
+        for key in 0..50_000 {
+            set(&mut grown, 0, (key, 1));
         }
-        for (persistent_hash_table, most) in
-            [(grown, 85_000), (PersistentHashTable::from_items(items, |item| hash(0, item.0)), 57_000)]
-        {
+        for (persistent_hash_table, most) in [(grown, 85_000), (of_keys(50_000, 0), 57_000)] {
             let is_home = |key: &u32| {
                 let tag = tag(hash(0, *key));
                 let leaf = persistent_hash_table.leaf(persistent_hash_table.address(tag)).unwrap();
                 let line = &leaf.lines[home(tag, leaf.pilot(tag), leaf.lines.len())];
-                leaf.pilot(tag) != ASTRAY && line.0.iter().any(|item| !item.is_free() && item.0 == *key)
+                leaf.pilot(tag) != ASTRAY && line.items.iter().any(|item| !item.is_free() && item.0 == *key)
             };
             let at_home = (0..50_000).filter(is_home).count();
             let slots: usize = (0..=persistent_hash_table.last)
@@ -466,6 +551,6 @@ mod tests {
 
     #[test]
     fn a_leaf_is_half_a_cache_line() {
-        assert_eq!((size_of::<Leaf<Pair>>(), align_of::<Leaf<Pair>>()), (32, 32));
+        assert_eq!((size_of::<Leaf<Pair, 0>>(), align_of::<Leaf<Pair, 0>>()), (32, 32));
     }
 }

@@ -178,7 +178,8 @@ proptest! {
         for permission in 0..256 {
             let has = |column: &u16| columns.has(u32::from(*column), permission);
             let expected = (0..).zip(&asked).fold(0, |all, (at, column)| all | u64::from(has(column)) << at);
-            prop_assert_eq!(columns.given(&asked, permission), expected);
+            let given = |all: &[u16; 5]| columns.given(all, permission);
+            prop_assert!(padded.first_chunk().is_none_or(|first| given(first) == expected & 31));
             prop_assert_eq!(columns.any_of(&padded, permission), expected != 0);
             prop_assert_eq!(columns.count_with(permission), columns.sources_with(permission).count());
         }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::sealed::{self, Found, Scope};
+use super::sealed::{self, Found, FoundUsual, Scope};
 use super::{AsUser, External};
 use crate::model::error::Asked;
 use crate::model::records::{UserId, UserKey, UserRecord};
 use crate::resolver::snapshot::entity_rows::UserRow;
 use crate::resolver::snapshot::table::Row as _;
-use crate::resolver::snapshot::user_index::Indexed;
 
 macro_rules! user_by_text {
     ($($type:ty: |$self_:ident, $row:ident| $by:ident, $hash:ident, $likely:ident, $of:expr, $text:expr, $shown:expr;)*) => {$(
@@ -66,15 +65,15 @@ macro_rules! user_by_id {
             }
 
             #[inline]
-            fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<FoundUsual<'a>> {
                 let $self_ = self;
-                scope.0.state.usual_indexed_user($id).map(Indexed::HalfLine).map(Found::by_entry)
+                scope.0.state.usual_indexed_user($id).map(FoundUsual::by_entry)
             }
 
             #[inline]
-            fn found_wide<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+            fn with_found_wide<'a, R>(&self, scope: Scope<'a>, call: impl FnOnce(Found<'a>) -> R) -> Option<R> {
                 let $self_ = self;
-                scope.0.state.wide_indexed_user($id).map(Found::by_entry)
+                scope.0.state.with_wide_indexed_user($id, |entry| call(Found::by_entry(entry)))
             }
 
             fn user_text(&self) -> Asked {
@@ -107,13 +106,13 @@ impl<T: sealed::User + ?Sized> sealed::User for &T {
     }
 
     #[inline]
-    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
+    fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<FoundUsual<'a>> {
         (**self).found_usual(scope)
     }
 
     #[inline]
-    fn found_wide<'a>(&self, scope: Scope<'a>) -> Option<Found<'a>> {
-        (**self).found_wide(scope)
+    fn with_found_wide<'a, R>(&self, scope: Scope<'a>, call: impl FnOnce(Found<'a>) -> R) -> Option<R> {
+        (**self).with_found_wide(scope, call)
     }
 
     #[inline]

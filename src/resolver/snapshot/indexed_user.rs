@@ -52,10 +52,12 @@ const FORM: u32 = STEADY;
 
 /// If some columns are held within windows, these come first, and the last place of the first half line has their number.
 const BESIDE_WINDOWED: usize = 1;
+type FirstWindowed = [u16; USUAL - BESIDE_WINDOWED];
 
 /// With a span, the columns come first that are not active in it. The last two places of the first half line have their
 /// number and the span.
 const BESIDE_STEADY: usize = 2;
+type FirstSteady = [u16; USUAL - BESIDE_STEADY];
 
 /// The most columns that are not active in the span.
 const MOST_INACTIVE: usize = (1 << (u16::BITS - START_BITS)) - 1;
@@ -130,7 +132,7 @@ impl<'a> Indexed<'a> {
     /// The columns, if they are with [`Self::more`] everything that the user holds, and which it holds within windows: bit
     /// 0 is the first column.
     #[inline]
-    pub(crate) fn windowed(self) -> Option<(&'a [u16; USUAL - BESIDE_WINDOWED], u64)> {
+    pub(crate) fn windowed(self) -> Option<(&'a FirstWindowed, u64)> {
         let [columns @ .., windowed] = &self.0.item.columns;
         (self.form() == WINDOWED).then(|| (columns, (1 << windowed) - 1))
     }
@@ -138,7 +140,7 @@ impl<'a> Indexed<'a> {
     /// The columns, if they are with [`Self::more`] everything that the user holds, and what of it is active in a span of
     /// time.
     #[inline]
-    pub(crate) fn steady(self) -> Option<(&'a [u16; USUAL - BESIDE_STEADY], Steady)> {
+    pub(crate) fn steady(self) -> Option<(&'a FirstSteady, Steady)> {
         let [columns @ .., start, end] = &self.0.item.columns;
         let span = SteadySpan { start: *start & START, end: *end };
         (self.form() == STEADY).then_some((columns, Steady { inactive: *start >> START_BITS, span }))

@@ -34,11 +34,19 @@ impl Bits {
     /// Adds `n`. Returns whether it was not in the set before.
     pub(crate) fn insert(&mut self, n: u32) -> bool {
         let (at, bit) = place(n);
-        self.reach(at + 1);
-        let Some(word) = must(self.words.get_mut(at), "a set has room for a number") else { return false };
+        let Some(word) = self.words.get_mut(at) else { return self.insert_beyond(n) };
         let new = *word & bit == 0;
         *word |= bit;
         new
+    }
+
+    /// Adds `n`, which has no word yet. Separate, so that the code of other insertions stays short.
+    #[cold]
+    fn insert_beyond(&mut self, n: u32) -> bool {
+        let (at, bit) = place(n);
+        self.reach(at + 1);
+        let word = self.words.get_mut(at);
+        must(word.map(|word| *word |= bit), "a set has room for a number").is_some()
     }
 
     /// Removes `n` if it is present.

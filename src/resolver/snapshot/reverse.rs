@@ -15,6 +15,7 @@ use super::walk::is_active;
 use crate::model::clock::When;
 use crate::model::graph;
 use crate::model::internal_fault::must;
+use crate::model::records::Timestamp;
 use crate::resolver::bits::Bits;
 use crate::resolver::tables::sorted_seq::SortedSeq;
 
@@ -94,13 +95,10 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     for some in holders.chunks(AT_A_TIME) {
         // The rows, the first nodes and the items are seldom cached. So the processor waits for several of each at a time.
         let some: SmallVec<[_; AT_A_TIME]> = some.iter().map(|reverse_edges| reverse_edges.iter()).collect();
-        for reverse in some.into_iter().flatten() {
-            if reverse.is_windowed() {
-                windowed.insert(reverse.from())
-            } else {
-                found.insert(reverse.from())
-            };
-        }
+        some.into_iter().flatten().for_each(|reverse| {
+            let set = if reverse.is_windowed() { &mut windowed } else { &mut found };
+            set.insert(reverse.from());
+        });
     }
     if windowed.is_empty() {
         return found;
@@ -109,8 +107,9 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     let column = |source| must(state.columns.column(source), "a source has a column");
     let columns: Bits = sources.filter_map(column).collect();
     windowed.subtract(&found);
+    let at = when.instant();
     for user in windowed.iter() {
-        if holds_within_window(state, user, &columns, when) {
+        if holds_within_window(state, user, &columns, when, at) {
             found.insert(user);
         }
     }
@@ -118,12 +117,12 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
 }
 
 /// Whether a user holds one of these columns within a window that is active.
-fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>) -> bool {
+fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>, at: Timestamp) -> bool {
     let is_meant = |column| columns.contains(column);
     match state.summaries.summary(user) {
         Summary::Windowed(held) => held
             .windowed()
-            .fold(false, |any, (column, window)| any | (is_meant(u32::from(column)) & window.contains(when.instant()))),
+            .fold(false, |any, (column, window)| any | (is_meant(u32::from(column)) & window.contains(at))),
         // A suspended user keeps its groups and roles, but its summary does not contain them.
         Summary::Nothing | Summary::Always(_) | Summary::Wide => {
             let row = must(state.users.row(user), NEAR_END).into_iter();

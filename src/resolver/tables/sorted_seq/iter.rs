@@ -1,7 +1,7 @@
 //! Iteration over a [`SortedSeq`](super::SortedSeq), without pointers from leaf to leaf.
 
 use smallvec::SmallVec;
-use std::slice;
+use std::{mem, slice};
 
 use super::{Child, Node};
 
@@ -53,5 +53,16 @@ impl<'a, T> Iterator for Iter<'a, T> {
                 None => drop(self.rest.pop()),
             }
         }
+    }
+
+    /// Faster than [`Self::next`] for each item: it goes through a leaf without asking whether it has ended.
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a T) -> B>(mut self, first: B, mut join: F) -> B {
+        let mut joined = mem::take(&mut self.leaf).fold(first, &mut join);
+        while let Some(item) = self.next() {
+            joined = join(joined, item);
+            joined = mem::take(&mut self.leaf).fold(joined, &mut join);
+        }
+        joined
     }
 }

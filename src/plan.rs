@@ -65,7 +65,7 @@ use crate::model::records::{
 use crate::resolver::bits::Bits;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
-use crate::resolver::snapshot::names::sealed::FoundUsual;
+use crate::resolver::snapshot::names::sealed::Found;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 
@@ -323,7 +323,7 @@ impl Plan {
 
     fn compare(&self, number: u32, at: Timestamp) -> Option<AccessChange> {
         let bits = |compiled: &CompiledTenant| {
-            walk::effective_found(&compiled.state, FoundUsual::by_number(number).into(), &When::Chosen(at))
+            walk::effective_found(&compiled.state, Found::by_number(number), &When::Chosen(at))
         };
         let (before, after) = (bits(&self.base), bits(&self.next));
         if before == after && self.base.availability == self.next.availability {

@@ -7,7 +7,7 @@ use crate::model::clock::When;
 use crate::model::internal_fault::must;
 use crate::model::records::Window;
 use crate::resolver::snapshot::columns::{CHUNK, USUAL};
-use crate::resolver::snapshot::indexed_user::Indexed;
+use crate::resolver::snapshot::index_entry::EntryRef;
 use crate::resolver::snapshot::names::sealed::{Found, FoundBy, FoundUsual, FoundUsualBy};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
@@ -42,28 +42,27 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
 #[inline]
 pub(crate) fn allows_usual(state: &State, user: FoundUsual<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.0 {
-        FoundUsualBy::Entry(user) => allows_indexed(state, Indexed::half_line(user), permission, when),
+        FoundUsualBy::Entry(user) => allows_indexed(state, EntryRef::half_line(user), permission, when),
         FoundUsualBy::Number(number) => allows(state, number, permission, when),
     }
 }
 
 /// The same for an index entry.
 #[inline]
-fn allows_indexed(state: &State, user: Indexed<'_>, permission: u32, when: &When<'_>) -> bool {
+fn allows_indexed(state: &State, user: EntryRef<'_>, permission: u32, when: &When<'_>) -> bool {
     if let Some((first, complete)) = user.always() {
         let mut given = state.columns.any_of_usual(first, permission);
-        let is_all = first[USUAL - 1] == 0;
-        if user.has_parts() && !(given | is_all) {
-            given = state.columns.any_of_chunks(user.more(), permission);
+        let ends_in_first = first[USUAL - 1] == 0;
+        if user.has_parts() && !(given | ends_in_first) {
+            given = state.columns.any_of_chunks(false, user.chunks_after(first), permission);
         }
-        let columns = first.iter().chain(user.more().flatten());
         // One branch for both, because neither can be predicted where many users are in many groups.
         if given | complete {
             // Few sources are incomplete, so this branch is predicted. A branch on the answer would not be.
-            if !complete || !state.columns.any_incomplete(columns.clone()) {
+            if !complete || !state.columns.any_incomplete(user.columns_from(first)) {
                 return given;
             }
-            return given || beyond(state, columns.copied(), permission, when);
+            return given || beyond(state, user.columns_from(first).copied(), permission, when);
         }
     } else if let Some(decided) = decided_by(state, user, permission, when) {
         return decided;
@@ -73,32 +72,32 @@ fn allows_indexed(state: &State, user: Indexed<'_>, permission: u32, when: &When
 
 /// The answer, if the index entry of a user with windows has it.
 #[inline]
-fn decided_by(state: &State, user: Indexed<'_>, permission: u32, when: &When<'_>) -> Option<bool> {
+fn decided_by(state: &State, user: EntryRef<'_>, permission: u32, when: &When<'_>) -> Option<bool> {
     if let Some((first, steady)) = user.steady() {
-        if state.columns.any_incomplete(first.iter().chain(user.more().flatten())) {
+        if state.columns.any_incomplete(user.columns_from(first)) {
             return None;
         }
-        let given = given(state, first, user, permission);
+        let given = given_bits(state, first, user, permission);
         return if given == 0 { Some(false) } else { steady.active(when.instant()).map(|active| given & active != 0) };
     }
     let (first, windowed) = user.windowed()?;
     // Most questions need no window: something that is always held gives the permission, or nothing does.
-    let given = given(state, first, user, permission);
+    let given = given_bits(state, first, user, permission);
     if given & !windowed != 0 {
         return Some(true);
     }
-    let complete = || !state.columns.any_incomplete(first.iter().chain(user.more().flatten()));
+    let complete = || !state.columns.any_incomplete(user.columns_from(first));
     (given == 0 && complete()).then_some(false)
 }
 
 /// Which of these columns of a user, and of those behind them, have a permission: bit 0 is the first column.
 #[inline]
-fn given<const N: usize>(state: &State, first: &[u16; N], user: Indexed<'_>, permission: u32) -> u64 {
-    let more = first.last().is_some_and(|last| *last != 0).then(|| user.more());
-    let chunks = more.into_iter().flatten().take_while(|chunk| chunk[0] != 0);
-    (N..).step_by(CHUNK).zip(chunks).fold(state.columns.given(first, permission), |given, (at, chunk)| {
-        given | state.columns.given(chunk, permission) << at
-    })
+fn given_bits<const N: usize>(state: &State, first: &[u16; N], user: EntryRef<'_>, permission: u32) -> u64 {
+    let mut given = state.columns.given(first, permission);
+    for (at, chunk) in (N..).step_by(CHUNK).zip(user.chunks_after(first)) {
+        given |= state.columns.given(chunk, permission) << at;
+    }
+    given
 }
 
 /// Whether one of these columns, which are active at every instant, gives a permission.

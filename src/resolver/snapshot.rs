@@ -22,7 +22,7 @@ pub(crate) mod conflicts;
 pub(crate) mod stored;
 pub(crate) mod state;
 pub(crate) mod user_index;
-pub(crate) mod indexed_user;
+pub(crate) mod index_entry;
 mod steady_span;
 pub(crate) mod user_summaries;
 pub(crate) mod columns;

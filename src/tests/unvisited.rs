@@ -72,8 +72,7 @@ fn shares_users(a: &State, b: &State) -> bool {
         (Some(a), Some(b)) => a.users.is_same(&b.users),
         (a, b) => a.is_none() && b.is_none(),
     };
-    let by_user =
-        a.users.is_same(&b.users) && a.summaries.is_same(&b.summaries) && a.indexed_users.is_same(&b.indexed_users);
+    let by_user = a.users.is_same(&b.users) && a.summaries.is_same(&b.summaries) && a.user_index.is_same(&b.user_index);
     by_user && (0..1_000).all(|n| members(n) && holders(n))
 }
 

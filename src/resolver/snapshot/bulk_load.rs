@@ -174,7 +174,7 @@ impl BulkLoad {
         let (mut slots, mut summaries) = (Vec::with_capacity(places.len()), SummariesInOrder::default());
         let sources = |user| memberships.of(user).iter().chain(assignments.of(user)).map(|edge| edge.window);
         let live = (0..).zip(&places).filter(|(_, place)| place.record().is_some());
-        let mut indexed_users = UserIndexBuilder::new(Width::of(live.map(|(user, _)| sources(user))), places.len());
+        let mut user_index = UserIndexBuilder::new(Width::of(live.map(|(user, _)| sources(user))), places.len());
         for (number, place) in (0..).zip(places) {
             let id = place.id();
             let (slot, summary) = match place {
@@ -188,12 +188,12 @@ impl BulkLoad {
                 }
             };
             if let Some(id) = id {
-                indexed_users.push(id, number, &summary);
+                user_index.push(id, number, &summary);
             }
             slots.push(slot);
             summaries.push(summary);
         }
-        state.indexed_users = indexed_users.finish(|id| hashers.id(id));
+        state.user_index = user_index.finish(|id| hashers.id(id));
         state.users.fill(slots, names.finish(), external.finish(), sorted);
         state.summaries = summaries.finish();
         Vec::new()

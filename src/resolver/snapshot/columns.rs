@@ -25,7 +25,7 @@ use crate::resolver::bits::BitRow;
 /// The number of columns that most users hold at most.
 pub(crate) const USUAL: usize = 6;
 
-/// How many columns are read at once of a user that has more.
+/// The number of columns that are joined at a time beyond the usual ones.
 pub(crate) const CHUNK: usize = 8;
 
 /// The number of columns in one array. A change copies at most four kilobytes. The tests of this crate's modules have tiles
@@ -141,6 +141,7 @@ impl Columns {
         }
     }
 
+    /// The same for as many columns as most users hold at most.
     #[inline]
     pub(crate) fn any_of_usual(&self, columns: &[u16; USUAL], permission: u32) -> bool {
         self.fold(columns, permission, |all, bit| all | bit) & 1 == 1
@@ -151,16 +152,21 @@ impl Columns {
         let Some((first, rest)) = columns.split_first_chunk() else {
             return self.any_of_few(columns, permission);
         };
-        let (chunks, few) = (rest.chunks_exact(CHUNK), rest.chunks_exact(CHUNK).remainder());
-        self.any_of_usual(first, permission)
-            || self.any_of_chunks(chunks.filter_map(|chunk| chunk.try_into().ok()), permission)
-            || self.any_of_few(few, permission)
+        let chunks = rest.chunks_exact(CHUNK);
+        let few = chunks.remainder();
+        let chunks = chunks.filter_map(|chunk| chunk.try_into().ok());
+        self.any_of_chunks(self.any_of_usual(first, permission), chunks, permission) || self.any_of_few(few, permission)
     }
 
-    /// The same for columns in chunks. Nothing follows a chunk that begins with padding.
+    /// The same for columns in chunks, if none was found before. Nothing follows a chunk that begins with padding.
     #[inline]
-    pub(crate) fn any_of_chunks<'a>(&self, chunks: impl Iterator<Item = &'a [u16; CHUNK]>, permission: u32) -> bool {
-        let mut joined = 0;
+    pub(crate) fn any_of_chunks<'a>(
+        &self,
+        found: bool,
+        chunks: impl Iterator<Item = &'a [u16; CHUNK]>,
+        permission: u32,
+    ) -> bool {
+        let mut joined = u64::from(found);
         for chunk in chunks {
             // One branch for both, because neither can be predicted.
             if joined & 1 == 1 || chunk[0] == 0 {
@@ -171,7 +177,7 @@ impl Columns {
         joined & 1 == 1
     }
 
-    /// Which of these columns have a permission: bit 0 is the first column. There are at most 64.
+    /// Which of these columns, of which there are 1 to 64, have a permission: bit 0 is the first column.
     #[inline]
     pub(crate) fn given<const N: usize>(&self, columns: &[u16; N], permission: u32) -> u64 {
         let reversed = self.fold(columns, permission, |all, bit| all << 1 | (bit & 1));

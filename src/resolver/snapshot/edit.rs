@@ -333,9 +333,9 @@ impl Edit<'_> {
             None => UserSummary::default(),
         };
         self.state.summaries.set(number, &summary);
-        let State { users, indexed_users, .. } = &mut *self.state;
+        let State { users, user_index, .. } = &mut *self.state;
         if let Some(id) = must(users.id_at(number), "a user has an id at its number") {
-            indexed_users.set(id, number, &summary, |id| users.hashers().id(id));
+            user_index.set(id, number, &summary, |id| users.hashers().id(id));
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::edge::{Edge, ReverseEdge};
 use super::edges::{Edges, HeldEdges};
 use super::source::Source;
-use super::table::{ByIndexedUser, Origin, Row};
+use super::table::{ByUserIndex, Origin, Row};
 use crate::model::error::EntityKind;
 use crate::model::records::{
     AssertionRecord, Description, GroupId, GroupRecord, Name, Pattern, PermissionId, PermissionRecord, PermissionRef,
@@ -317,7 +317,7 @@ rows! {
     GroupRow: Group, GroupRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty() && row.members.is_empty() && row.children.is_empty(),
         GroupRecord::external;
-    UserRow: User, UserRecord, key, ByIndexedUser, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
+    UserRow: User, UserRecord, key, ByUserIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |row: &Self| row.edges.is_empty(), UserRecord::external;
     SeparationRow: Separation, SeparationRecord, slug, HashIndex, Self::new, |_| Origin::Tenant, |_| false, |_, _| (),
         |_| true, |_| None;

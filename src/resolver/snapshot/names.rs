@@ -81,7 +81,7 @@ pub(crate) mod sealed {
     use super::CompiledTenant;
     use crate::model::error::Asked;
     use crate::model::records::UserRecord;
-    use crate::resolver::snapshot::indexed_user::{Indexed, IndexedUser};
+    use crate::resolver::snapshot::index_entry::{EntryHead, EntryRef};
 
     /// Where a name is looked up.
     #[derive(Clone, Copy, Debug)]
@@ -95,22 +95,27 @@ pub(crate) mod sealed {
     pub(crate) enum FoundBy<'a> {
         Number(u32),
         /// The lookup has read the index entry.
-        Entry(Indexed<'a>),
+        Entry(EntryRef<'a>),
     }
 
-    /// The same, if index entries have half a line. It fits in registers.
+    /// A user that was found by its number, or with an index entry of half a line. It is returned in registers.
     #[derive(Clone, Copy, Debug)]
     pub struct FoundUsual<'a>(pub(crate) FoundUsualBy<'a>);
 
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum FoundUsualBy<'a> {
         Number(u32),
-        Entry(&'a IndexedUser),
+        Entry(&'a EntryHead),
     }
 
     impl<'a> Found<'a> {
         #[inline]
-        pub(crate) fn by_entry(entry: Indexed<'a>) -> Self {
+        pub(crate) fn by_number(number: u32) -> Self {
+            Self(FoundBy::Number(number))
+        }
+
+        #[inline]
+        pub(crate) fn by_entry(entry: EntryRef<'a>) -> Self {
             Self(FoundBy::Entry(entry))
         }
 
@@ -124,7 +129,7 @@ pub(crate) mod sealed {
 
         /// The index entry, if the lookup has read it.
         #[inline]
-        pub(crate) fn entry(self) -> Option<Indexed<'a>> {
+        pub(crate) fn entry(self) -> Option<EntryRef<'a>> {
             if let FoundBy::Entry(entry) = self.0 { Some(entry) } else { None }
         }
     }
@@ -136,7 +141,7 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        pub(crate) fn by_entry(user: &'a IndexedUser) -> Self {
+        pub(crate) fn by_entry(user: &'a EntryHead) -> Self {
             Self(FoundUsualBy::Entry(user))
         }
     }
@@ -145,8 +150,8 @@ pub(crate) mod sealed {
         #[inline]
         fn from(user: FoundUsual<'a>) -> Self {
             match user.0 {
-                FoundUsualBy::Number(number) => Self(FoundBy::Number(number)),
-                FoundUsualBy::Entry(user) => Self::by_entry(Indexed::half_line(user)),
+                FoundUsualBy::Number(number) => Self::by_number(number),
+                FoundUsualBy::Entry(user) => Self::by_entry(EntryRef::half_line(user)),
             }
         }
     }
@@ -169,7 +174,7 @@ pub(crate) mod sealed {
             self.user(scope).map(FoundUsual::by_number)
         }
 
-        /// The other part, which calls this with the user.
+        /// The other part. Calls `call` with the user, if index entries are wide.
         #[inline]
         fn with_found_wide<'a, R>(&self, _: Scope<'a>, _: impl FnOnce(Found<'a>) -> R) -> Option<R> {
             None

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::edge::NEAR_END;
 use super::entity_rows::{Asserted, AssertionRow, GroupRow, PermissionRow, RoleRow, SeparationRow, UserRow};
-use super::indexed_user::{Indexed, IndexedUser};
+use super::index_entry::{EntryHead, EntryRef};
 use super::pattern_index::PatternIndex;
 use super::reverse_grants::ReverseGrants;
 use super::source::{CachedRow, Source};
@@ -46,7 +46,7 @@ pub(crate) struct State {
     /// The cached rows transposed, which nearly every check reads together with the summaries (I7).
     pub(crate) columns: Columns,
     /// The index entry of each user, by id (I11).
-    pub(crate) indexed_users: UserIndex,
+    pub(crate) user_index: UserIndex,
     pub(crate) users: Table<UserRow>,
     /// The summary of each user, by number.
     pub(crate) summaries: UserSummaries,
@@ -82,7 +82,7 @@ impl State {
             groups: Table::new(hashers.clone()),
             users: Table::new(hashers.clone()),
             summaries: UserSummaries::default(),
-            indexed_users: UserIndex::default(),
+            user_index: UserIndex::default(),
             role_rows: PersistentVec::new(),
             group_rows: PersistentVec::new(),
             grantable: BitRow::EMPTY,
@@ -110,7 +110,7 @@ impl State {
             EntityKind::Permission => self.permissions.number_of(id),
             EntityKind::Role => self.roles.number_of(id),
             EntityKind::Group => self.groups.number_of(id),
-            EntityKind::User => self.indexed_user(id).map(Indexed::number),
+            EntityKind::User => self.index_entry(id).map(EntryRef::number),
             EntityKind::Separation => self.separations.number_of(id),
             EntityKind::Assertion => self.assertions.number_of(id),
             EntityKind::Tenant => None,
@@ -149,26 +149,26 @@ impl State {
 
     /// The index entry of an id. The user may be deleted.
     #[inline]
-    pub(crate) fn indexed_user(&self, id: Uuid) -> Option<Indexed<'_>> {
-        self.usual_indexed_user(id).map(Indexed::half_line).or_else(|| self.with_wide_indexed_user(id, |entry| entry))
+    pub(crate) fn index_entry(&self, id: Uuid) -> Option<EntryRef<'_>> {
+        self.usual_index_entry(id).map(EntryRef::half_line).or_else(|| self.with_wide_index_entry(id, |entry| entry))
     }
 
     /// The same, unless entries are wide.
     #[inline]
-    pub(crate) fn usual_indexed_user(&self, id: Uuid) -> Option<&IndexedUser> {
-        self.indexed_users.find_usual(self.users.hashers().id(id), id)
+    pub(crate) fn usual_index_entry(&self, id: Uuid) -> Option<&EntryHead> {
+        self.user_index.find_usual(self.users.hashers().id(id), id)
     }
 
-    /// Calls this with it, if entries are wide.
+    /// Calls `call` with the index entry of an id, if entries are wide. The user may be deleted.
     #[inline]
-    pub(crate) fn with_wide_indexed_user<'a, R>(&'a self, id: Uuid, call: impl FnOnce(Indexed<'a>) -> R) -> Option<R> {
-        self.indexed_users.with_wide(self.users.hashers().id(id), id, call)
+    pub(crate) fn with_wide_index_entry<'a, R>(&'a self, id: Uuid, call: impl FnOnce(EntryRef<'a>) -> R) -> Option<R> {
+        self.user_index.with_wide(self.users.hashers().id(id), id, call)
     }
 
     /// The number of a user that is not deleted.
     #[inline]
     pub(crate) fn user_by_id(&self, id: Uuid) -> Option<u32> {
-        self.indexed_user(id).map(Indexed::number).filter(|n| self.user_is_there(*n))
+        self.index_entry(id).map(EntryRef::number).filter(|n| self.user_is_there(*n))
     }
 
     /// Caches this about a source. Returns `false` if nothing changed.

@@ -115,9 +115,9 @@ impl Ids for HashIndex {
 
 /// Nothing: the index of users in the state does this (`state.rs`).
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ByIndexedUser;
+pub(crate) struct ByUserIndex;
 
-impl Ids for ByIndexedUser {
+impl Ids for ByUserIndex {
     fn add_id(&mut self, _: u64, _: u32) {}
 }
 
@@ -447,7 +447,7 @@ impl<R: Row<Ids = HashIndex>> Table<R> {
     }
 }
 
-impl<R: Row<Ids = ByIndexedUser>> Table<R> {
+impl<R: Row<Ids = ByUserIndex>> Table<R> {
     /// Fills an empty table in one step. It receives the row at each number, the indexes of names and of external ids,
     /// and the numbers of all entities in order of names. All of them are listed.
     pub(crate) fn fill(&mut self, slots: Vec<NumberedRow<R>>, names: HashIndex, external: HashIndex, sorted: Vec<u32>) {

@@ -1,20 +1,20 @@
 //! The index of users by id: where the hash of an id leads, with a copy of the user's summary.
 //!
-//! All index entries of a tenant have one width: half a cache line, a line, or two. It is chosen when the users are
+//! All index entries of a tenant have one width, the size of half a cache line, of a line, or of two. It is chosen when the users are
 //! loaded, for the sources that they have then, and kept until the tenant is loaded again. A tenant that begins empty has
 //! half lines. If not all sources of a user fit and those that do not decide, a check reads the summary, which costs one
 //! more wait for memory.
 //!
-//! Half a line of each user comes first: that of its pair of slots is one cache line. So a check reads the other parts only
-//! of users with more than six sources.
+//! The first halves of the two entries of a pair of slots share a cache line. A check reads further lines only if the first
+//! half has no padding, and does not decide.
 //!
 //! With half lines only, a check among users with up to 12 groups took 1.6 times as long as with up to 5, and with up to
-//! 40 groups 2.3 times. Next: `indexed_user.rs`, the entries; `tables/persistent_hash_table.rs`, the table.
+//! 40 groups 2.3 times. Next: `index_entry.rs`, the entries; `tables/persistent_hash_table.rs`, the table.
 
 use uuid::Uuid;
 
 use super::columns::USUAL;
-use super::indexed_user::{Entry, IN_PART, Indexed, IndexedUser};
+use super::index_entry::{Entry, EntryHead, EntryRef, IN_PART};
 use super::user_summaries::UserSummary;
 use crate::model::records::Window;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
@@ -22,6 +22,8 @@ use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 /// The parts that an entry of a line, or of two, has behind its first half.
 const IN_A_LINE: usize = 1;
 const IN_TWO_LINES: usize = 3;
+/// A check has a bit for each column of an entry.
+const _: () = assert!(USUAL + IN_TWO_LINES * IN_PART <= 64);
 
 /// How many columns an entry of each width is meant for. The tests of this crate's modules choose other widths sooner, so
 /// that small histories reach them.
@@ -42,14 +44,14 @@ pub(crate) enum Width {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UserIndex {
     /// Empty if entries are wide. A check looks here first: the usual one has no branch for the width then.
-    half_lines: PersistentHashTable<IndexedUser>,
+    half_lines: PersistentHashTable<EntryHead>,
     wide: Option<Wide>,
 }
 
 #[derive(Clone, Debug)]
 enum Wide {
-    Lines(PersistentHashTable<IndexedUser, IN_A_LINE>),
-    TwoLines(PersistentHashTable<IndexedUser, IN_TWO_LINES>),
+    Lines(PersistentHashTable<EntryHead, IN_A_LINE>),
+    TwoLines(PersistentHashTable<EntryHead, IN_TWO_LINES>),
 }
 
 /// Collects entries for an index.
@@ -90,9 +92,9 @@ impl UserIndexBuilder {
 
     pub(crate) fn push(&mut self, id: Uuid, number: u32, summary: &UserSummary) {
         match self {
-            Self::HalfLines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
-            Self::Lines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
-            Self::TwoLines(entries) => entries.push(IndexedUser::entry(id, number, summary)),
+            Self::HalfLines(entries) => entries.push(EntryHead::entry(id, number, summary)),
+            Self::Lines(entries) => entries.push(EntryHead::entry(id, number, summary)),
+            Self::TwoLines(entries) => entries.push(EntryHead::entry(id, number, summary)),
         }
     }
 
@@ -114,17 +116,17 @@ impl UserIndexBuilder {
 impl UserIndex {
     /// The entry of an id with this hash, unless entries are wide.
     #[inline]
-    pub(crate) fn find_usual(&self, hash: u64, id: Uuid) -> Option<&IndexedUser> {
+    pub(crate) fn find_usual(&self, hash: u64, id: Uuid) -> Option<&EntryHead> {
         self.half_lines.find(hash, |user| user.id == id).map(|stored| stored.item)
     }
 
-    /// Calls this with the entry of an id with this hash, if entries are wide. If it was returned,
-    /// in memory rather than in registers, a check took longer.
+    /// Calls `call` with the entry of an id with this hash, if entries are wide. A returned entry would go through memory,
+    /// which made checks slower.
     #[inline]
-    pub(crate) fn with_wide<'a, R>(&'a self, hash: u64, id: Uuid, call: impl FnOnce(Indexed<'a>) -> R) -> Option<R> {
+    pub(crate) fn with_wide<'a, R>(&'a self, hash: u64, id: Uuid, call: impl FnOnce(EntryRef<'a>) -> R) -> Option<R> {
         match self.wide.as_ref()? {
-            Wide::Lines(table) => table.find(hash, |user| user.id == id).map(Indexed::new).map(call),
-            Wide::TwoLines(table) => table.find(hash, |user| user.id == id).map(Indexed::new).map(call),
+            Wide::Lines(table) => table.find(hash, |user| user.id == id).map(EntryRef::new).map(call),
+            Wide::TwoLines(table) => table.find(hash, |user| user.id == id).map(EntryRef::new).map(call),
         }
     }
 
@@ -132,14 +134,14 @@ impl UserIndex {
     pub(crate) fn set(&mut self, id: Uuid, number: u32, summary: &UserSummary, hash: impl Fn(Uuid) -> u64) {
         match &mut self.wide {
             None => {
-                let entry = IndexedUser::entry(id, number, summary);
+                let entry = EntryHead::entry(id, number, summary);
                 self.half_lines.set(entry, |user| hash(user.id), |other| other.id == id);
             }
             Some(Wide::Lines(table)) => {
-                table.set(IndexedUser::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
+                table.set(EntryHead::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
             }
             Some(Wide::TwoLines(table)) => {
-                table.set(IndexedUser::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
+                table.set(EntryHead::entry(id, number, summary), |user| hash(user.id), |other| other.id == id);
             }
         }
     }
@@ -192,11 +194,5 @@ mod tests {
         assert_eq!(among((0, 9), (0, 4), 8), Width::Line);
         assert_eq!(among((0, 5), (0, 4), 7), Width::TwoLines);
         assert_eq!(among((3, 1), (0, 4), 1), Width::TwoLines);
-    }
-
-    #[test]
-    fn entries_fill_half_a_cache_line_or_one_or_two() {
-        let sizes = [size_of::<Entry<0>>(), size_of::<Entry<IN_A_LINE>>(), size_of::<Entry<IN_TWO_LINES>>()];
-        assert_eq!(sizes, [32, 64, 128]);
     }
 }

@@ -7,7 +7,7 @@
 //! cache lines for eight users.
 //!
 //! With an allocation of its own for each user with many groups or with a window, a check had two more cache misses and took
-//! twice as long. Next: `indexed_user.rs`, a copy of short rows where the hash of an id leads.
+//! twice as long. Next: `index_entry.rs`, a copy of short rows where the hash of an id leads.
 
 use std::sync::Arc;
 

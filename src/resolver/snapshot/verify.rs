@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::columns::USUAL;
 use super::edge::ReverseEdge;
 use super::entity_rows::{GroupRow, RoleRow};
-use super::indexed_user::Indexed;
+use super::index_entry::EntryRef;
 use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
@@ -77,7 +77,7 @@ pub(crate) fn verify(state: &State) {
             UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
                 (0, 0..=USUAL) => "a user with few sources",
                 (0, _) => "a user with many sources",
-                _ if state.indexed_user(user.record.id.as_uuid()).and_then(Indexed::steady).is_some() => {
+                _ if state.index_entry(user.record.id.as_uuid()).and_then(EntryRef::steady).is_some() => {
                     "a user of whom the index entry says what is active in a span of time"
                 }
                 (_, 0..USUAL) => "a user with few windows",
@@ -86,8 +86,8 @@ pub(crate) fn verify(state: &State) {
         });
         assert_eq!(state.summaries.read(number), summary, "I11");
         let id = user.record.id.as_uuid();
-        assert!(state.indexed_user(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
-        reach(match state.indexed_users.width() {
+        assert!(state.index_entry(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
+        reach(match state.user_index.width() {
             Width::HalfLine => "an index entry of half a line",
             Width::Line => "an index entry of a line",
             Width::TwoLines => "an index entry of two lines",

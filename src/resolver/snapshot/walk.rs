@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::{GroupRow, UserRow};
-use super::indexed_user::Indexed;
+use super::index_entry::EntryRef;
 use super::names::sealed::Found;
 use super::source::Source;
 use super::state::State;
@@ -100,27 +100,20 @@ pub(crate) fn reaches(state: &State, held: impl Iterator<Item = Source>, permiss
 /// Everything that a user that was found may do at an instant. If none of its sources is incomplete, it is the union of
 /// their rows, and no other row is read.
 pub(crate) fn effective_found(state: &State, user: Found<'_>, when: &When<'_>) -> Bits {
-    let complete = user.entry().and_then(Indexed::complete);
-    let listed: SmallVec<[u16; 14]>;
-    let columns: &[u16] = match complete {
-        Some(columns) => {
-            listed = columns;
-            &listed
-        }
-        None => match state.summaries.summary(user.number()) {
+    let mut columns: SmallVec<[u32; USUAL]> = SmallVec::new();
+    let is_column = |column: &u16| *column != 0;
+    if let Some(complete) = user.entry().and_then(EntryRef::complete) {
+        columns.extend(complete.copied().take_while(is_column).map(u32::from));
+    } else {
+        match state.summaries.summary(user.number()) {
             Summary::Nothing => return Bits::new(),
             Summary::Wide => {
                 return state.users.row(user.number()).map(|row| effective(state, row, when)).unwrap_or_default();
             }
-            Summary::Always(columns) => columns,
-            Summary::Windowed(held) => {
-                listed = held.active(when).collect();
-                &listed
-            }
-        },
-    };
-    let columns: SmallVec<[u32; USUAL]> =
-        columns.iter().copied().take_while(|column| *column != 0).map(u32::from).collect();
+            Summary::Always(all) => columns.extend(all.iter().copied().take_while(is_column).map(u32::from)),
+            Summary::Windowed(held) => columns.extend(held.active(when).filter(is_column).map(u32::from)),
+        }
+    }
     let sources = columns.iter().filter_map(|column| state.columns.source(*column));
     if columns.iter().any(|column| state.columns.is_incomplete(*column)) {
         return effective_from(state, sources, when);

@@ -7,8 +7,8 @@
 //! With the pilot, the hash leads each item of the class to a line that has room. Pilots are found by trial, the
 //! largest class first (*hash, displace and compress*; Belazzougui, Botelho, Dietzfelbinger, 2009).
 //!
-//! An item may have *parts* that are too long for the line. They come in the lines behind it, each of which has a part of
-//! both items. So the first line has what is compared, of both items.
+//! An item may have *parts*. A line then begins with both items, and one pair of parts after the other follows. A search
+//! compares the items only. So it reads one cache line, if an item has 32 bytes.
 //!
 //! Guarantees: `find` follows three pointers, whatever the size, and then reads one line, whether the item is
 //! present or not. A change copies at most one leaf, the pointers of a page and of a chapter, and one pointer for each
@@ -73,18 +73,18 @@ type Chapter<T, const PARTS: usize> = Arc<[Page<T, PARTS>]>;
 type Page<T, const PARTS: usize> = Arc<[Leaf<T, PARTS>]>;
 
 /// An item with its parts.
-type Whole<T, const PARTS: usize> = (T, [<T as Item>::Part; PARTS]);
+type ItemWithParts<T, const PARTS: usize> = (T, [<T as Item>::Part; PARTS]);
 
 /// An item where it is stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored<'a, T: Item> {
+pub(crate) struct ItemRef<'a, T: Item> {
     pub(crate) item: &'a T,
     is_first: bool,
     /// Those of both items.
     parts: &'a [[T::Part; 2]],
 }
 
-impl<'a, T: Item> Stored<'a, T> {
+impl<'a, T: Item> ItemRef<'a, T> {
     #[inline]
     pub(crate) fn without_parts(item: &'a T) -> Self {
         Self { item, is_first: true, parts: &[] }
@@ -112,6 +112,8 @@ struct Leaf<T: Item, const PARTS: usize> {
 }
 
 /// INVARIANT: the first slot is filled before the second.
+///
+/// In this order, so that two items of 32 bytes fill the first cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line<T: Item, const PARTS: usize> {
@@ -124,7 +126,7 @@ pub(crate) trait Item: Copy {
     /// The content of a free slot.
     const FREE: Self;
 
-    /// What an item may have more than fits in half a line.
+    /// Data of an item beyond its half of the first cache line.
     type Part: Copy + fmt::Debug;
 
     /// A part of a free slot.
@@ -144,14 +146,14 @@ struct Bucket<'a, T: Item, const PARTS: usize> {
 impl<'a, T: Item, const PARTS: usize> Bucket<'a, T, PARTS> {
     /// The item for which `same` is true.
     #[inline]
-    fn find(self, same: impl Fn(&T) -> bool) -> Option<Stored<'a, T>> {
+    fn find(self, same: impl Fn(&T) -> bool) -> Option<ItemRef<'a, T>> {
         let [one, other] = &self.line.items;
         // Selects a slot before testing it, because which of the two it is cannot be predicted. If both are the same,
         // it selects the first: the second is free then.
         let chosen = if same(one) { one } else { other };
         if same(chosen) && !chosen.is_free() {
             let is_first = std::ptr::eq(chosen, one);
-            return Some(Stored { item: chosen, is_first, parts: &self.line.parts });
+            return Some(ItemRef { item: chosen, is_first, parts: &self.line.parts });
         }
         if self.astray.is_empty() { None } else { find_astray(self.astray, same) }
     }
@@ -162,14 +164,14 @@ impl<'a, T: Item, const PARTS: usize> Bucket<'a, T, PARTS> {
 fn find_astray<T: Item, const PARTS: usize>(
     lines: &[Line<T, PARTS>],
     same: impl Fn(&T) -> bool,
-) -> Option<Stored<'_, T>> {
+) -> Option<ItemRef<'_, T>> {
     lines.iter().flat_map(Line::stored).find(|stored| !stored.item.is_free() && same(stored.item))
 }
 
 impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
     /// The item that was inserted with this hash and for which `same` is true.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<Stored<'_, T>> {
+    pub(crate) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<ItemRef<'_, T>> {
         self.bucket(hash)?.find(same)
     }
 
@@ -207,17 +209,17 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
     }
 
     /// Replaces the item that is the same, or adds this one. `hash` computes the hash of an item.
-    pub(crate) fn set(&mut self, whole: Whole<T, PARTS>, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
+    pub(crate) fn set(&mut self, item: ItemWithParts<T, PARTS>, hash: impl Fn(&T) -> u64, same: impl Fn(&T) -> bool) {
         let tag_of = |item: &T| tag(hash(item));
-        let tag = tag_of(&whole.0);
-        if self.find(hash(&whole.0), &same).is_some() {
+        let tag = tag_of(&item.0);
+        if self.find(hash(&item.0), &same).is_some() {
             if let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) {
-                leaf.replace(tag, &whole, &same);
+                leaf.replace(tag, &item, &same);
             }
             return;
         }
         if self.len == 0 {
-            *self = Self::from_items(vec![whole], hash);
+            *self = Self::from_items(vec![item], hash);
             return;
         }
         self.len += 1;
@@ -225,15 +227,15 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
             self.split(&tag_of);
         }
         let Some(leaf) = must(self.leaf_mut(self.address(tag)), LEAF) else { return };
-        if !leaf.put(tag, &whole) {
+        if !leaf.put(tag, &item) {
             let mut items = leaf.items();
-            items.push(whole);
+            items.push(item);
             *leaf = Leaf::of(&items, ROOMY, tag_of);
         }
     }
 
     /// A table of these items, all of them different.
-    pub(crate) fn from_items(items: Vec<Whole<T, PARTS>>, hash: impl Fn(&T) -> u64) -> Self {
+    pub(crate) fn from_items(items: Vec<ItemWithParts<T, PARTS>>, hash: impl Fn(&T) -> u64) -> Self {
         let len = items.len() as u64;
         if items.is_empty() {
             return Self::default();
@@ -241,7 +243,7 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
         let tag_of = |item: &T| tag(hash(item));
         let last = u32::try_from(len.div_ceil(LOAD) - 1).unwrap_or(u32::MAX);
         let mut persistent_hash_table = Self { chapters: Arc::default(), mask: mask(last), last, len };
-        let mut leaves: Vec<Vec<Whole<T, PARTS>>> = Vec::new();
+        let mut leaves: Vec<Vec<ItemWithParts<T, PARTS>>> = Vec::new();
         leaves.resize_with(last as usize + 1, Vec::new);
         for item in items {
             let leaf = leaves.get_mut(persistent_hash_table.address(tag_of(&item.0)) as usize);
@@ -249,7 +251,7 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
                 leaf.push(item);
             }
         }
-        let leaf = |items: &Vec<Whole<T, PARTS>>| Leaf::of(items, CLOSE, tag_of);
+        let leaf = |items: &Vec<ItemWithParts<T, PARTS>>| Leaf::of(items, CLOSE, tag_of);
         let pages: Vec<Page<T, PARTS>> = leaves.chunks(PAGE).map(|leaves| leaves.iter().map(leaf).collect()).collect();
         persistent_hash_table.chapters = pages.chunks(CHAPTER).map(Arc::from).collect();
         persistent_hash_table
@@ -259,7 +261,7 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
     fn split(&mut self, tag_of: &impl Fn(&T) -> u32) {
         let Some(last) = self.last.checked_add(1) else { return };
         let Some(low) = must(self.leaf_mut(last - (1 << last.ilog2())), LEAF) else { return };
-        let is_high = |(item, _): &Whole<T, PARTS>| tag_of(item) >> last.ilog2() & 1 == 1;
+        let is_high = |(item, _): &ItemWithParts<T, PARTS>| tag_of(item) >> last.ilog2() & 1 == 1;
         let (high, cached): (Vec<_>, Vec<_>) = low.items().into_iter().partition(is_high);
         *low = Leaf::of(&cached, ROOMY, tag_of);
         self.append(last as usize, Leaf::of(&high, ROOMY, tag_of));
@@ -301,9 +303,9 @@ impl<T: Item, const PARTS: usize> Leaf<T, PARTS> {
         self.pilots.get(class(tag)).copied().unwrap_or(ASTRAY)
     }
 
-    fn items(&self) -> Vec<Whole<T, PARTS>> {
+    fn items(&self) -> Vec<ItemWithParts<T, PARTS>> {
         let stored = self.lines.iter().flat_map(Line::stored).filter(|stored| !stored.item.is_free());
-        let parts = |stored: Stored<'_, T>| {
+        let parts = |stored: ItemRef<'_, T>| {
             let mut parts = [T::NO_PART; PARTS];
             parts.iter_mut().zip(stored.parts()).for_each(|(place, part)| *place = *part);
             parts
@@ -312,44 +314,45 @@ impl<T: Item, const PARTS: usize> Leaf<T, PARTS> {
     }
 
     /// Replaces the item that is the same.
-    fn replace(&mut self, tag: u32, whole: &Whole<T, PARTS>, same: impl Fn(&T) -> bool) {
+    fn replace(&mut self, tag: u32, item: &ItemWithParts<T, PARTS>, same: impl Fn(&T) -> bool) {
         let (lines, pilot) = (&self.lines, self.pilot(tag));
         let around = if pilot == ASTRAY { 0 } else { home(tag, pilot, lines.len()) };
         let mut places = (around..).zip(lines.iter().skip(around));
         let is_it = |slot: &T| !slot.is_free() && same(slot);
         let found = places.find_map(|(at, line)| Some((at, line.items.iter().position(is_it)?)));
         if let Some((line, slot)) = must(found, "an item that was found has a slot") {
-            self.fill(line, slot, whole);
+            self.fill(line, slot, item);
         }
     }
 
     /// Puts a new item in its home. Returns `false`, and copies nothing, if there is no room.
-    fn put(&mut self, tag: u32, whole: &Whole<T, PARTS>) -> bool {
+    fn put(&mut self, tag: u32, item: &ItemWithParts<T, PARTS>) -> bool {
         let at = home(tag, self.pilot(tag), self.lines.len());
         let Some(slot) = self.lines.get(at).and_then(Line::free) else { return false };
-        self.fill(at, slot, whole);
+        self.fill(at, slot, item);
         true
     }
 
-    fn fill(&mut self, line: usize, slot: usize, whole: &Whole<T, PARTS>) {
+    fn fill(&mut self, line: usize, slot: usize, item: &ItemWithParts<T, PARTS>) {
         if let Some(line) = must(Arc::make_mut(&mut self.lines).get_mut(line), "a line that was found can be changed") {
-            line.fill(slot, whole);
+            line.fill(slot, item);
         }
     }
 
     /// A leaf of these items, in as few lines as place every class. It begins with `lines` for each 32 items and tries
     /// a few more.
-    fn of(items: &[Whole<T, PARTS>], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
-        Self::of_tagged(items.iter().map(|whole| (tag_of(&whole.0), *whole)).collect(), lines)
+    fn of(items: &[ItemWithParts<T, PARTS>], lines: usize, tag_of: impl Fn(&T) -> u32) -> Self {
+        Self::of_tagged(items.iter().map(|item| (tag_of(&item.0), *item)).collect(), lines)
     }
 
     /// Separate from [`Self::of`], so that it is not compiled again for each closure.
-    fn of_tagged(mut items: Vec<(u32, Whole<T, PARTS>)>, lines: usize) -> Self {
+    fn of_tagged(mut items: Vec<(u32, ItemWithParts<T, PARTS>)>, lines: usize) -> Self {
         if items.is_empty() {
             return Self::default();
         }
         items.sort_unstable_by_key(|(tag, _)| class(*tag));
-        let mut classes: Vec<&[(u32, Whole<T, PARTS>)]> = items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
+        let mut classes: Vec<&[(u32, ItemWithParts<T, PARTS>)]> =
+            items.chunk_by(|a, b| class(a.0) == class(b.0)).collect();
         classes.sort_by_key(|class| Reverse(class.len()));
         let usual = (items.len() * lines).div_ceil(32);
         let mut tried = (usual..usual + MORE_LINES).map(|count| Self::placed(&classes, count));
@@ -358,29 +361,29 @@ impl<T: Item, const PARTS: usize> Leaf<T, PARTS> {
     }
 
     /// The items of these classes, the largest first, in `count` lines. There are slots for all.
-    fn placed(classes: &[&[(u32, Whole<T, PARTS>)]], count: usize) -> Self {
+    fn placed(classes: &[&[(u32, ItemWithParts<T, PARTS>)]], count: usize) -> Self {
         let (mut lines, mut pilots, mut left) = (vec![Line::FREE; count], [0; CLASSES], Vec::new());
         // Counts of free slots, so that the many trials read no line.
         let mut room = vec![2_u8; count];
         for items in classes {
             let pilot = (0..ASTRAY).find(|pilot| has_room(&room, items, *pilot)).unwrap_or(ASTRAY);
-            for (tag, whole) in *items {
+            for (tag, item) in *items {
                 if let Some(place) = must(pilots.get_mut(class(*tag)), "every class has a pilot") {
                     *place = pilot;
                 }
                 let at = home(*tag, pilot, count);
                 match lines.get_mut(at).zip(room.get_mut(at)) {
                     Some((line, room)) if pilot != ASTRAY => {
-                        line.put(whole);
+                        line.put(item);
                         *room -= 1;
                     }
-                    _ => left.push(whole),
+                    _ => left.push(item),
                 }
             }
         }
-        for whole in left {
+        for item in left {
             let line = lines.iter_mut().find(|line| line.free().is_some());
-            must(line.map(|line| line.put(whole)), "a leaf has a slot for every item");
+            must(line.map(|line| line.put(item)), "a leaf has a slot for every item");
         }
         Self { lines: lines.into(), pilots }
     }
@@ -400,27 +403,30 @@ impl<T: Item, const PARTS: usize> Line<T, PARTS> {
     const FREE: Self = Self { items: [T::FREE; 2], parts: [[T::NO_PART; 2]; PARTS] };
 
     /// Both slots.
-    fn stored(&self) -> [Stored<'_, T>; 2] {
+    fn stored(&self) -> [ItemRef<'_, T>; 2] {
         let [one, other] = &self.items;
-        [(one, true), (other, false)].map(|(item, is_first)| Stored { item, is_first, parts: &self.parts })
+        [(one, true), (other, false)].map(|(item, is_first)| ItemRef { item, is_first, parts: &self.parts })
     }
 
     fn free(&self) -> Option<usize> {
         self.items.iter().position(Item::is_free)
     }
 
-    fn put(&mut self, whole: &Whole<T, PARTS>) {
+    fn put(&mut self, item: &ItemWithParts<T, PARTS>) {
         if let Some(slot) = must(self.free(), "a line that has room has a free slot") {
-            self.fill(slot, whole);
+            self.fill(slot, item);
         }
     }
 
-    fn fill(&mut self, slot: usize, (item, parts): &Whole<T, PARTS>) {
+    fn fill(&mut self, slot: usize, (item, parts): &ItemWithParts<T, PARTS>) {
         if let Some(place) = must(self.items.get_mut(slot), "a line has two slots") {
             *place = *item;
         }
-        let places = self.parts.iter_mut().zip(parts);
-        places.for_each(|(places, part)| places.iter_mut().skip(slot).take(1).for_each(|place| *place = *part));
+        for (both, part) in self.parts.iter_mut().zip(parts) {
+            if let Some(place) = must(both.get_mut(slot), "a line has two slots") {
+                *place = *part;
+            }
+        }
     }
 }
 
@@ -476,8 +482,8 @@ mod tests {
     }
 
     /// The parts are a function of the item.
-    fn whole<const PARTS: usize>(item: Pair) -> Whole<Pair, PARTS> {
-        (item, std::array::from_fn(|n| item.1.wrapping_add(u32::try_from(n).unwrap())))
+    fn with_parts<const PARTS: usize>(item: Pair) -> ItemWithParts<Pair, PARTS> {
+        (item, std::array::from_fn(|n| item.0.wrapping_mul(31) ^ item.1.wrapping_add(u32::try_from(n).unwrap())))
     }
 
     fn same<const PARTS: usize>(
@@ -487,18 +493,18 @@ mod tests {
     ) -> bool {
         let find = |key| persistent_hash_table.find(hash(kind, key), |item| item.0 == key);
         let get = |key| find(key).map(|stored| (*stored.item, stored.parts().copied().collect()));
-        let whole = |key, value| whole::<PARTS>((key, value));
+        let expected_item = |key, value| with_parts::<PARTS>((key, value));
         let expected =
-            |key| model.get(&key).map(|value| whole(key, *value)).map(|(item, parts)| (item, parts.to_vec()));
+            |key| model.get(&key).map(|value| expected_item(key, *value)).map(|(item, parts)| (item, parts.to_vec()));
         persistent_hash_table.len == model.len() as u64 && (0..400).all(|key| get(key) == expected(key))
     }
 
     fn set<const PARTS: usize>(persistent_hash_table: &mut PersistentHashTable<Pair, PARTS>, kind: u8, item: Pair) {
-        persistent_hash_table.set(whole(item), |item| hash(kind, item.0), |other| other.0 == item.0);
+        persistent_hash_table.set(with_parts(item), |item| hash(kind, item.0), |other| other.0 == item.0);
     }
 
     fn of_keys<const PARTS: usize>(keys: u32, kind: u8) -> PersistentHashTable<Pair, PARTS> {
-        PersistentHashTable::from_items((0..keys).map(|key| whole((key, 1))).collect(), |item| hash(kind, item.0))
+        PersistentHashTable::from_items((0..keys).map(|key| with_parts((key, 1))).collect(), |item| hash(kind, item.0))
     }
 
     fn behaves_like_a_hash_map<const PARTS: usize>(kind: u8, start: u32, items: &[Pair]) -> Result<(), TestCaseError> {
@@ -552,5 +558,29 @@ mod tests {
     #[test]
     fn a_leaf_is_half_a_cache_line() {
         assert_eq!((size_of::<Leaf<Pair, 0>>(), align_of::<Leaf<Pair, 0>>()), (32, 32));
+    }
+
+    /// As large as an index entry of a user, and its parts.
+    #[derive(Clone, Copy, Debug)]
+    struct HalfLine([u64; 4]);
+
+    impl Item for HalfLine {
+        const FREE: Self = Self([0; 4]);
+
+        type Part = Self;
+        const NO_PART: Self = Self::FREE;
+
+        fn is_free(&self) -> bool {
+            self.0 == [0; 4]
+        }
+    }
+
+    #[test]
+    fn two_items_fill_a_cache_line_and_each_pair_of_parts_another() {
+        fn layout<const PARTS: usize>() -> [usize; 3] {
+            type Of<const PARTS: usize> = Line<HalfLine, PARTS>;
+            [size_of::<Of<PARTS>>(), align_of::<Of<PARTS>>(), std::mem::offset_of!(Of<PARTS>, parts)]
+        }
+        assert_eq!((layout::<0>(), layout::<1>(), layout::<3>()), ([64, 64, 64], [128, 64, 64], [256, 64, 64]));
     }
 }

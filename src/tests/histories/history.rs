@@ -182,7 +182,7 @@ impl History {
         let advanced = if changes.is_empty() {
             (*self.follower).clone()
         } else {
-            match self.follower.state.indexed_users.width() {
+            match self.follower.state.user_index.width() {
                 Width::HalfLine => {}
                 Width::Line => reach("changes of a tenant with index entries of a line"),
                 Width::TwoLines => reach("changes of a tenant with index entries of two lines"),

@@ -67,13 +67,13 @@ macro_rules! user_by_id {
             #[inline]
             fn found_usual<'a>(&self, scope: Scope<'a>) -> Option<FoundUsual<'a>> {
                 let $self_ = self;
-                scope.0.state.usual_indexed_user($id).map(FoundUsual::by_entry)
+                scope.0.state.usual_index_entry($id).map(FoundUsual::by_entry)
             }
 
             #[inline]
             fn with_found_wide<'a, R>(&self, scope: Scope<'a>, call: impl FnOnce(Found<'a>) -> R) -> Option<R> {
                 let $self_ = self;
-                scope.0.state.with_wide_indexed_user($id, |entry| call(Found::by_entry(entry)))
+                scope.0.state.with_wide_index_entry($id, |entry| call(Found::by_entry(entry)))
             }
 
             fn user_text(&self) -> Asked {

@@ -16,34 +16,34 @@ use super::columns::{CHUNK, USUAL};
 use super::steady_span::{START_BITS, SteadySpan};
 use super::user_summaries::{Held, UserSummary};
 use crate::model::records::Timestamp;
-use crate::resolver::tables::persistent_hash_table::{Item, Stored};
+use crate::resolver::tables::persistent_hash_table::{Item, ItemRef};
 
 /// The first half line of an entry. The number of columns is the usual one of a summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub(crate) struct IndexedUser {
+pub(crate) struct EntryHead {
     pub(crate) id: Uuid,
     /// The number plus one; the two highest bits are the form. Zero is a free slot.
     tagged_number: u32,
     columns: [u16; USUAL],
 }
 
-/// Columns that follow the first ones.
+/// Columns behind the first ones.
 pub(crate) type Part = [[u16; CHUNK]; 2];
 
 pub(crate) const IN_PART: usize = 2 * CHUNK;
 
 /// An entry with all its parts.
-pub(crate) type Entry<const PARTS: usize> = (IndexedUser, [Part; PARTS]);
+pub(crate) type Entry<const PARTS: usize> = (EntryHead, [Part; PARTS]);
 
 /// An entry where it is stored.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Indexed<'a>(Stored<'a, IndexedUser>);
+pub(crate) struct EntryRef<'a>(ItemRef<'a, EntryHead>);
 
 /// The form: all columns, each always held.
 const COMPLETE: u32 = 0;
 /// Some of the columns that are always held, or none.
-const PART: u32 = 1 << 30;
+const PARTIAL: u32 = 1 << 30;
 /// All columns, some of them within windows.
 const WINDOWED: u32 = 2 << 30;
 /// All columns, and what of it is active in a span of time.
@@ -62,7 +62,7 @@ type FirstSteady = [u16; USUAL - BESIDE_STEADY];
 /// The most columns that are not active in the span.
 const MOST_INACTIVE: usize = (1 << (u16::BITS - START_BITS)) - 1;
 
-/// What of a user is active in a span of time.
+/// Which columns of a user are active in a span of time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Steady {
     inactive: u16,
@@ -77,16 +77,16 @@ impl Steady {
     }
 }
 
-impl<'a> Indexed<'a> {
+impl<'a> EntryRef<'a> {
     #[inline]
-    pub(crate) fn new(stored: Stored<'a, IndexedUser>) -> Self {
+    pub(crate) fn new(stored: ItemRef<'a, EntryHead>) -> Self {
         Self(stored)
     }
 
     /// An entry of half a line.
     #[inline]
-    pub(crate) fn half_line(user: &'a IndexedUser) -> Self {
-        Self(Stored::without_parts(user))
+    pub(crate) fn half_line(user: &'a EntryHead) -> Self {
+        Self(ItemRef::without_parts(user))
     }
 
     #[inline]
@@ -105,13 +105,22 @@ impl<'a> Indexed<'a> {
         self.0.has_parts()
     }
 
-    /// The columns behind those that the other methods return. If those end with padding, all of these are padding.
+    /// The columns behind the first ones, in chunks. If the first ones end with padding, none follow. No chunk begins with
+    /// padding.
     #[inline]
-    pub(crate) fn more(self) -> impl Iterator<Item = &'a [u16; CHUNK]> + Clone {
-        self.0.parts().flatten()
+    pub(crate) fn chunks_after(self, first: &[u16]) -> impl Iterator<Item = &'a [u16; CHUNK]> {
+        let any = first.last().is_some_and(|last| *last != 0);
+        let parts = any.then(|| self.0.parts()).into_iter().flatten();
+        parts.flatten().take_while(|chunk| chunk[0] != 0)
     }
 
-    /// Columns that are active at every instant, and whether they are, with [`Self::more`], everything that the user holds.
+    /// The first columns, and those behind them. Padding comes last.
+    #[inline]
+    pub(crate) fn columns_from(self, first: &'a [u16]) -> impl Iterator<Item = &'a u16> {
+        first.iter().chain(self.chunks_after(first).flatten())
+    }
+
+    /// The first columns, which are active at every instant, and whether the entry has all that the user holds.
     #[inline]
     pub(crate) fn always(self) -> Option<(&'a [u16; USUAL], bool)> {
         let complete = self.form() == COMPLETE;
@@ -120,25 +129,20 @@ impl<'a> Indexed<'a> {
 
     /// All columns, if they are everything that the user holds and are active at every instant. Padding comes last.
     #[inline]
-    pub(crate) fn complete(self) -> Option<SmallVec<[u16; 14]>> {
+    pub(crate) fn complete(self) -> Option<impl Iterator<Item = &'a u16>> {
         let (first, _) = self.always().filter(|(_, complete)| *complete)?;
-        let mut columns = SmallVec::from_slice(first);
-        if first[USUAL - 1] != 0 {
-            self.more().take_while(|chunk| chunk[0] != 0).for_each(|chunk| columns.extend_from_slice(chunk));
-        }
-        Some(columns)
+        Some(self.columns_from(first))
     }
 
-    /// The columns, if they are with [`Self::more`] everything that the user holds, and which it holds within windows: bit
-    /// 0 is the first column.
+    /// The first columns, if the entry has all that the user holds, and which columns it holds within windows: bit 0 is the
+    /// first one.
     #[inline]
     pub(crate) fn windowed(self) -> Option<(&'a FirstWindowed, u64)> {
         let [columns @ .., windowed] = &self.0.item.columns;
         (self.form() == WINDOWED).then(|| (columns, (1 << windowed) - 1))
     }
 
-    /// The columns, if they are with [`Self::more`] everything that the user holds, and what of it is active in a span of
-    /// time.
+    /// The first columns, if the entry has all that the user holds, and which columns are active in a span of time.
     #[inline]
     pub(crate) fn steady(self) -> Option<(&'a FirstSteady, Steady)> {
         let [columns @ .., start, end] = &self.0.item.columns;
@@ -149,23 +153,24 @@ impl<'a> Indexed<'a> {
     /// Whether the entry is the right one for this user.
     #[cfg(test)]
     pub(crate) fn is_of(self, id: Uuid, number: u32, summary: &UserSummary) -> bool {
-        fn agree<const PARTS: usize>(indexed: Indexed<'_>, (user, parts): Entry<PARTS>) -> bool {
+        fn agree<const PARTS: usize>(indexed: EntryRef<'_>, (user, parts): Entry<PARTS>) -> bool {
             *indexed.0.item == user && indexed.0.parts().eq(&parts)
         }
         match self.0.parts().count() {
-            0 => agree(self, IndexedUser::entry::<0>(id, number, summary)),
-            1 => agree(self, IndexedUser::entry::<1>(id, number, summary)),
-            _ => agree(self, IndexedUser::entry::<3>(id, number, summary)),
+            0 => agree(self, EntryHead::entry::<0>(id, number, summary)),
+            1 => agree(self, EntryHead::entry::<1>(id, number, summary)),
+            3 => agree(self, EntryHead::entry::<3>(id, number, summary)),
+            _ => false,
         }
     }
 }
 
-impl IndexedUser {
+impl EntryHead {
     /// The entry of a user with this number.
     pub(crate) fn entry<const PARTS: usize>(id: Uuid, number: u32, summary: &UserSummary) -> Entry<PARTS> {
         let content = match summary {
             UserSummary::Held(held) => Content::of(held, USUAL + PARTS * IN_PART),
-            UserSummary::Absent | UserSummary::Suspended | UserSummary::Wide => Content::default(),
+            UserSummary::Absent | UserSummary::Suspended | UserSummary::Wide => Content::without_columns(),
         };
         let (mut columns, mut parts) = ([0; USUAL], [Self::NO_PART; PARTS]);
         let (first, last) = columns.split_at_mut(USUAL - content.beside.len());
@@ -176,7 +181,7 @@ impl IndexedUser {
     }
 }
 
-/// What an entry says of a user, besides who it is.
+/// The content of an entry, without id and number.
 struct Content {
     form: u32,
     columns: SmallVec<[u16; 14]>,
@@ -184,15 +189,14 @@ struct Content {
     beside: SmallVec<[u16; 2]>,
 }
 
-impl Default for Content {
-    fn default() -> Self {
-        Self { form: PART, columns: SmallVec::new(), beside: SmallVec::new() }
-    }
-}
-
 const START: u16 = (1 << START_BITS) - 1;
 
 impl Content {
+    /// Of users whose summary has no columns.
+    fn without_columns() -> Self {
+        Self { form: PARTIAL, columns: SmallVec::new(), beside: SmallVec::new() }
+    }
+
     /// The most informative form that has room in this many places.
     fn of(held: &Held, places: usize) -> Self {
         let (count, windows) = (held.columns.len(), held.windows.len());
@@ -207,18 +211,19 @@ impl Content {
                 }
             }
         }
-        let columns = held.columns.clone();
-        match (windows, u16::try_from(windows)) {
-            (0, _) if count <= places => Self { form: COMPLETE, columns, ..Self::default() },
-            (_, Ok(windowed)) if windows > 0 && count <= places - BESIDE_WINDOWED => {
-                Self { form: WINDOWED, columns, beside: [windowed].into_iter().collect() }
-            }
-            _ => Self { columns: columns.into_iter().skip(windows).collect(), ..Self::default() },
+        let some = |columns: &[u16]| SmallVec::from_slice(columns);
+        if windows == 0 && count <= places {
+            return Self { form: COMPLETE, columns: some(&held.columns), beside: SmallVec::new() };
         }
+        if let (1.., true, Ok(windowed)) = (windows, count <= places - BESIDE_WINDOWED, u16::try_from(windows)) {
+            return Self { form: WINDOWED, columns: some(&held.columns), beside: [windowed].into_iter().collect() };
+        }
+        let always = held.columns.get(windows..).unwrap_or_default();
+        Self { form: PARTIAL, columns: some(always), beside: SmallVec::new() }
     }
 }
 
-impl Item for IndexedUser {
+impl Item for EntryHead {
     const FREE: Self = Self { id: Uuid::nil(), columns: [0; USUAL], tagged_number: 0 };
 
     type Part = Part;
@@ -237,11 +242,11 @@ mod tests {
     use crate::resolver::snapshot::edge::MOST_NUMBERS;
     use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 
-    /// What the entry of a user with this summary says, with so many parts.
-    fn told<const PARTS: usize, T>(number: u32, summary: &UserSummary, tell: impl Fn(Indexed<'_>) -> T) -> T {
-        let entry: Entry<PARTS> = IndexedUser::entry(Uuid::max(), number, summary);
+    /// Reads the entry of a user with this summary.
+    fn read<const PARTS: usize, T>(number: u32, summary: &UserSummary, ask: impl Fn(EntryRef<'_>) -> T) -> T {
+        let entry: Entry<PARTS> = EntryHead::entry(Uuid::max(), number, summary);
         let table = PersistentHashTable::from_items(vec![entry], |_| 7);
-        tell(Indexed::new(table.find(7, |user| user.id == Uuid::max()).unwrap()))
+        ask(EntryRef::new(table.find(7, |user| user.id == Uuid::max()).unwrap()))
     }
 
     fn until(secs: i64) -> Window {
@@ -256,13 +261,18 @@ mod tests {
     }
 
     /// These columns and those behind them, without padding.
-    fn with_more(first: &[u16], indexed: Indexed<'_>) -> Vec<u16> {
-        first.iter().chain(indexed.more().flatten()).copied().take_while(|column| *column != 0).collect()
+    fn with_more(first: &[u16], indexed: EntryRef<'_>) -> Vec<u16> {
+        indexed.columns_from(first).copied().take_while(|column| *column != 0).collect()
+    }
+
+    #[test]
+    fn each_part_is_as_long_as_the_head() {
+        assert_eq!((size_of::<EntryHead>(), size_of::<Part>()), (32, 32));
     }
 
     #[test]
     fn an_indexed_user_has_six_columns_and_says_whether_they_are_complete() {
-        told::<0, _>(9, &held(0, 6), |indexed| assert_eq!(indexed.always(), Some((&[1, 2, 3, 4, 5, 6], true))));
+        read::<0, _>(9, &held(0, 6), |indexed| assert_eq!(indexed.always(), Some((&[1, 2, 3, 4, 5, 6], true))));
         for (unusual, always) in [
             (UserSummary::Absent, [0; 6]),
             (UserSummary::Suspended, [0; 6]),
@@ -271,39 +281,48 @@ mod tests {
             (held(1, 5), [2, 3, 4, 5, 6, 0]),
             (held(6, 0), [0; 6]),
         ] {
-            told::<0, _>(MOST_NUMBERS - 1, &unusual, |indexed| {
+            read::<0, _>(MOST_NUMBERS - 1, &unusual, |indexed| {
                 assert_eq!(indexed.always(), Some((&always, false)));
-                assert!(indexed.windowed().is_none() && indexed.steady().is_none() && indexed.more().next().is_none());
+                assert!(
+                    indexed.windowed().is_none()
+                        && indexed.steady().is_none()
+                        && indexed.chunks_after(&always).next().is_none()
+                );
                 assert_eq!(indexed.number(), MOST_NUMBERS - 1);
             });
         }
-        told::<0, _>(0, &held(0, 6), |indexed| assert_eq!(indexed.number(), 0));
+        read::<0, _>(0, &held(0, 6), |indexed| assert_eq!(indexed.number(), 0));
     }
 
     /// All columns that fit are in the entry, and it says when they are active.
-    fn columns_are_told<const PARTS: usize>() {
+    fn every_column_is_stored<const PARTS: usize>() {
         let most = USUAL + IN_PART * PARTS;
         for (windowed, always) in (0..=most + 1).flat_map(|w| (0..=most + 1 - w).map(move |a| (w, a))) {
             let count = windowed + always;
             let expected: Vec<u16> = (1..).take(count).collect();
-            told::<PARTS, _>(9, &held(windowed, always), |indexed| {
+            read::<PARTS, _>(9, &held(windowed, always), |indexed| {
                 assert_eq!(indexed.number(), 9);
                 if windowed == 0 && count <= most {
                     let (columns, complete) = indexed.always().unwrap();
                     assert!(complete && with_more(columns, indexed) == expected);
+                    assert!(
+                        indexed.complete().unwrap().copied().take_while(|column| *column != 0).eq(expected.clone())
+                    );
                 } else if windowed > 0 && windowed >= always && count <= most - 2 {
                     let (columns, steady) = indexed.steady().unwrap();
                     assert_eq!(with_more(columns, indexed), expected);
                     assert_eq!(steady.active(Timestamp::from_secs(29).unwrap()), Some(!0));
                     assert_eq!(steady.active(Timestamp::from_secs(30).unwrap()), None);
+                    assert!(indexed.always().is_none() && indexed.complete().is_none() && indexed.windowed().is_none());
                 } else if windowed > 0 && count < most {
                     let (columns, windows) = indexed.windowed().unwrap();
                     assert_eq!(with_more(columns, indexed), expected);
                     assert_eq!(windows, (1 << windowed) - 1, "the first ones");
+                    assert!(indexed.always().is_none() && indexed.complete().is_none() && indexed.steady().is_none());
                 } else {
                     let (columns, complete) = indexed.always().unwrap();
                     let always: Vec<u16> = expected.iter().copied().skip(windowed).take(most).collect();
-                    assert!(!complete && with_more(columns, indexed) == always);
+                    assert!(!complete && indexed.complete().is_none() && with_more(columns, indexed) == always);
                 }
             });
         }
@@ -311,19 +330,19 @@ mod tests {
 
     #[test]
     fn an_indexed_user_says_which_columns_are_held_when() {
-        columns_are_told::<0>();
-        columns_are_told::<1>();
-        columns_are_told::<3>();
+        every_column_is_stored::<0>();
+        every_column_is_stored::<1>();
+        every_column_is_stored::<3>();
     }
 
     #[test]
     fn no_more_columns_are_inactive_in_a_span_than_an_entry_can_say() {
         let at = Timestamp::from_secs(90).unwrap();
-        let tell = |inactive: i64| {
+        let asked = |inactive: i64| {
             let past = (0..inactive).map(|n| Window::until(Timestamp::from_secs(n * 3 + 3).unwrap()));
             let windows: SmallVec<_> = past.chain((0..9).map(|_| Window::from(at))).collect();
             let held = Held { columns: (1..).take(windows.len()).collect(), windows };
-            told::<1, _>(1, &UserSummary::Held(held), |indexed| {
+            read::<1, _>(1, &UserSummary::Held(held), |indexed| {
                 (
                     indexed.steady().map(|(_, steady)| steady.active(at)),
                     indexed.windowed().map(|(_, windowed)| windowed),
@@ -331,17 +350,17 @@ mod tests {
             })
         };
         for inactive in 0..=3 {
-            assert_eq!(tell(inactive), (Some(Some(!0 << inactive)), None), "{inactive}");
+            assert_eq!(asked(inactive), (Some(Some(!0 << inactive)), None), "{inactive}");
         }
-        assert_eq!(tell(4), (None, Some((1 << 13) - 1)));
+        assert_eq!(asked(4), (None, Some((1 << 13) - 1)));
     }
 
     #[test]
-    fn what_is_not_active_in_the_span_comes_first() {
+    fn columns_that_are_not_active_in_the_span_come_first() {
         let from = |secs| Window::from(Timestamp::from_secs(secs).unwrap());
         let windows = [until(30), from(60), until(90)].into_iter().collect();
         let held = UserSummary::Held(Held { columns: [7, 8, 9, 10].into_iter().collect(), windows });
-        told::<0, _>(3, &held, |indexed| {
+        read::<0, _>(3, &held, |indexed| {
             let (columns, steady) = indexed.steady().unwrap();
             assert_eq!((columns, indexed.number()), (&[7, 8, 9, 10], 3));
             let active = |secs| steady.active(Timestamp::from_secs(secs).unwrap());

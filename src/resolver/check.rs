@@ -38,7 +38,7 @@ pub(crate) fn allows_found(state: &State, user: Found<'_>, permission: u32, when
     }
 }
 
-/// The same for a user with an index entry of half a line.
+/// The same, unless index entries are wide. Separate, since `allows_found` takes a tenth more instructions.
 #[inline]
 pub(crate) fn allows_usual(state: &State, user: FoundUsual<'_>, permission: u32, when: &When<'_>) -> bool {
     match user.0 {

@@ -34,7 +34,7 @@ pub(crate) struct RowBound {
 }
 
 impl RowBound {
-    /// 32 MiB for the rows beyond their own bound, and as much for their columns.
+    /// 32 MiB for the rows beyond their own bound. Their columns take at most a bit for each source and permission.
     pub(crate) const USUAL: Self = Self { per_edge: 16, extra: 4 << 20 };
 }
 

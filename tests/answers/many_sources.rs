@@ -1,6 +1,7 @@
 //! Users with few and with many sources, and tenants with few and with many groups: a check by id, by key and by handle
 //! has the same answer as the windows of the user's memberships. The numbers are around those at which the cached forms
-//! change, after a load and after changes.
+//! change, after a load and after changes. In the last tests, each source gives a permission of its own, so that an error
+//! about one place in a long list is seen.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test says so by failing")]
 
@@ -116,8 +117,200 @@ fn every_form_of_a_check_agrees_whatever_number_of_sources_a_user_has() {
     }
 }
 
+/// Numbers at which a part of an entry, or a chunk of eight columns in it, is full, is not, or has one column too few.
+#[test]
+fn every_form_of_a_check_agrees_where_a_list_of_sources_ends_within_a_chunk() {
+    for sources in [4, 5, 13, 14, 15, 20, 21, 31, 40, 52, 53] {
+        users_with(sources, 140);
+    }
+}
+
 #[test]
 fn every_form_of_a_check_agrees_in_a_tenant_with_many_groups() {
     users_with(7, 600);
     users_with(30, if cfg!(debug_assertions) { 700 } else { 4_200 });
+}
+
+/// How the memberships of a user are spread over time.
+#[derive(Clone, Copy, Debug)]
+enum Pattern {
+    Always,
+    /// Only this place has a window.
+    OneWindow(usize),
+    /// Two in five have windows.
+    FewWindows,
+    /// All but one in five have windows. Between the days 10 and 30, all are active except for three, which are over or to
+    /// come.
+    MostWindows,
+    /// The same with windows for all, of which one is not active.
+    EveryWindow,
+    /// A third each is over, active and to come on day 20.
+    Thirds,
+}
+
+const PATTERNS: [Pattern; 6] = [
+    Pattern::Always,
+    Pattern::OneWindow(11),
+    Pattern::FewWindows,
+    Pattern::MostWindows,
+    Pattern::EveryWindow,
+    Pattern::Thirds,
+];
+
+impl Pattern {
+    /// The window of a source at this place of so many, for one of several users.
+    fn window(self, user: usize, n: usize, sources: usize) -> Window {
+        let begins = at(1 + i64::try_from(n * 5 % 8).unwrap());
+        let ends = at(32 + i64::try_from(n * 3 % 7).unwrap());
+        let active = Window::between(begins, ends).unwrap();
+        let (over, to_come) = (Window::until(at(5)), Window::from(at(35)));
+        // Places from the beginning to the end, as users are different.
+        let place = user * 7 % sources;
+        let inactive = |count: usize| (0..count).find(|k| (place + k * (sources / 3).max(1)) % sources == n);
+        match self {
+            Self::Always => Window::ALWAYS,
+            Self::OneWindow(at) if n != (at + place) % sources => Window::ALWAYS,
+            Self::OneWindow(_) => [active, over, to_come][user % 3],
+            Self::FewWindows if (n + user) % 5 > 1 => Window::ALWAYS,
+            Self::FewWindows | Self::Thirds => [active, over, to_come][(n + user) % 3],
+            Self::MostWindows | Self::EveryWindow => {
+                match inactive(if matches!(self, Self::MostWindows) { 3 } else { 1 }) {
+                    Some(k) if k % 2 == 0 => over,
+                    Some(_) => to_come,
+                    None if matches!(self, Self::MostWindows) && (n + user) % 5 == 0 => Window::ALWAYS,
+                    None => active,
+                }
+            }
+        }
+    }
+}
+
+/// Group `n` gives permission `n`. Others follow, which give something else, so that there are many columns.
+const OWN: usize = 60;
+
+/// The memberships of one user for each number of sources and each pattern. Users are different in where their groups begin.
+fn one_permission_each(numbers: &[usize]) -> Memberships {
+    let users = numbers.iter().flat_map(|sources| PATTERNS.map(|pattern| (*sources, pattern)));
+    let held = |(user, (sources, pattern)): (usize, (usize, Pattern))| {
+        // 7 and the number of groups have no common divisor.
+        (0..sources).map(|n| ((user * 11 + n * 7) % OWN, pattern.window(user, n, sources))).collect()
+    };
+    users.enumerate().map(held).collect()
+}
+
+fn populate_one_permission_each(tx: &Tx, memberships: &Memberships, more: usize) -> rolecall::Result<()> {
+    for n in 0..OWN + more {
+        if n <= OWN {
+            tx.create_permission(&format!("own:{n}"))?;
+            tx.create_role(&format!("r{n}"))?.grant(&*format!("own:{n}"))?;
+        }
+        tx.create_group(&format!("g{n}"))?.assign(&*format!("r{}", n.min(OWN)))?;
+    }
+    for (user, held) in memberships.iter().enumerate() {
+        let user = tx.create_user(&format!("u{user}"))?;
+        held.iter().try_for_each(|(group, window)| user.join_during(&*format!("g{group}"), *window).map(drop))?;
+    }
+    Ok(())
+}
+
+/// Asks for each permission of each user in every form: before all windows, at each of their bounds, and where most are
+/// active.
+fn compare_one_permission_each(tenant: &Tenant, memberships: &Memberships, about: &str) {
+    let slugs: Vec<String> = (0..OWN).map(|n| format!("own:{n}")).collect();
+    let handles: Vec<_> = slugs.iter().map(|slug| tenant.now().permission_handle(slug).unwrap()).collect();
+    let mut asked = 0;
+    for instant in [0, 4, 5, 20, 34, 35, 50].map(at) {
+        let moment = tenant.snapshot().at(instant);
+        for (user, held) in memberships.iter().enumerate() {
+            let key = format!("u{user}");
+            let id: UserId = moment.user(&key).unwrap().id;
+            let handle = moment.user_handle(id).unwrap();
+            let mut expected = [false; OWN];
+            held.iter().for_each(|(group, window)| expected[*group] |= window.contains(instant));
+            let effective = moment.effective(id);
+            let many: Vec<bool> = moment.check_many(slugs.iter().map(|slug| (id, slug))).collect();
+            for (p, expected) in expected.into_iter().enumerate() {
+                let permission = &slugs[p];
+                let answers = [
+                    moment.check(id, handles[p]),
+                    moment.check(key.as_str(), handles[p]),
+                    moment.check(handle, handles[p]),
+                    moment.check_any(id, [permission]),
+                    moment.check_all(id, [permission]),
+                    effective.contains(permission),
+                    many[p],
+                ];
+                assert_eq!(answers, [expected; 7], "{about}: {key}, {permission} at {instant}: {held:?}");
+                asked += 1;
+            }
+            let [given, others] = [true, false].map(|allowed| {
+                let permissions = slugs.iter().zip(expected).filter(move |(_, expected)| *expected == allowed);
+                permissions.map(|(slug, _)| slug).collect::<Vec<_>>()
+            });
+            assert!(!moment.check_any(id, others.iter().copied()), "{about}: {key} at {instant}");
+            assert_eq!(moment.check_any(id, &slugs), !given.is_empty(), "{about}: {key} at {instant}");
+            assert!(moment.check_all(id, given.iter().copied()) != given.is_empty(), "{about}: {key} at {instant}");
+            assert!(!moment.check_all(id, given.into_iter().chain(others.first().copied())), "{about}: {key}");
+        }
+    }
+    assert_eq!(asked, 7 * OWN * memberships.len());
+}
+
+/// One user for each of these numbers of sources and each pattern, in a tenant with so many more groups.
+fn each_permission_is_decided(numbers: &[usize], more: usize) {
+    let store = MemoryStore::default();
+    let authorizer = || Authorizer::builder().store(store.clone()).clock(ManualClock::new(at(0))).build();
+    let mut memberships = one_permission_each(numbers);
+    let grown = authorizer().create_tenant("acme", "Acme").unwrap();
+    grown.update(|tx| populate_one_permission_each(tx, &memberships, more)).unwrap();
+    compare_one_permission_each(&grown, &memberships, "grown");
+    let loaded = authorizer().tenant("acme").unwrap();
+    compare_one_permission_each(&loaded, &memberships, "loaded");
+
+    // The lists become shorter by one, and then longer than before.
+    for round in 0..2 {
+        let change = |tx: &Tx| {
+            for (user, held) in memberships.iter_mut().enumerate() {
+                let user = tx.user(format!("u{user}"))?;
+                if round == 0 {
+                    let (group, _) = held.remove(held.len() / 2);
+                    user.leave(&*format!("g{group}"))?;
+                    continue;
+                }
+                let window = held.first().map_or(Window::ALWAYS, |(_, window)| *window);
+                for group in (0..OWN).filter(|n| held.iter().all(|(group, _)| group != n)).take(2).collect::<Vec<_>>() {
+                    user.join_during(&*format!("g{group}"), window)?;
+                    held.push((group, window));
+                }
+            }
+            Ok(())
+        };
+        loaded.update(change).unwrap();
+        compare_one_permission_each(&loaded, &memberships, if round == 0 { "left" } else { "joined" });
+    }
+}
+
+/// Entries of a line are chosen at a load, because few users have more than 22 sources.
+#[test]
+fn each_permission_of_users_with_up_to_22_sources_is_decided_by_its_own_window() {
+    each_permission_is_decided(&[4, 5, 6, 13, 14, 15, 20, 21, 21, 22, 31], 0);
+}
+
+/// Entries of two lines are chosen at a load.
+#[test]
+fn each_permission_of_users_with_up_to_40_sources_is_decided_by_its_own_window() {
+    each_permission_is_decided(&[4, 5, 13, 14, 15, 20, 21, 31, 40], 0);
+}
+
+/// Two lines are nearly full, full, or too short.
+#[test]
+fn each_permission_of_users_with_up_to_55_sources_is_decided_by_its_own_window() {
+    each_permission_is_decided(&[52, 53, 54, 55], 0);
+}
+
+/// The same where there are so many groups that one array does not hold all columns.
+#[test]
+fn each_permission_is_decided_by_its_own_window_in_a_tenant_with_many_groups() {
+    each_permission_is_decided(&[13, 22], 500);
+    each_permission_is_decided(&[22, 55], 500);
 }

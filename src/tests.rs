@@ -1,9 +1,10 @@
 //! Tests that use internals: random histories (plain, guarded, and with an excess at the beginning), assertions, reviews,
-//! comparisons of states, visits of users, the cost of errors, and broken invariants.
+//! comparisons of states, visits of users, the costs of errors and of long chains, and broken invariants.
 
 #[cfg(feature = "json")]
 mod assertions;
 mod broken_invariants;
+mod chains;
 mod excesses;
 mod guard;
 mod histories;

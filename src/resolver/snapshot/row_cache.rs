@@ -26,6 +26,12 @@ use crate::resolver::bits::{BitRow, Bits};
 /// The name of the internal fault of a missing row.
 pub(crate) const ROW: &str = "a row is computed after the rows that it is made of";
 
+#[cfg(test)]
+thread_local! {
+    /// How many rows this thread has computed.
+    pub(crate) static ROWS_RECOMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// Recomputes the cached rows, after the touched roles, groups and slugs.
 ///
 /// # Complexity
@@ -232,6 +238,8 @@ impl<'a> Parts<'a> {
 
     /// The union of the parts and of these numbers, as far as it is within the bound.
     fn join(&self, state: &State, source: Source, numbers: &[u32], edges: usize) -> CachedRow {
+        #[cfg(test)]
+        ROWS_RECOMPUTED.set(ROWS_RECOMPUTED.get() + 1);
         let own = state.bound.per_edge * (edges + 1);
         let before = state.cached_row(source).map_or(0, |cached| cached.extra);
         let budget = state.bound.extra.saturating_sub(state.extra_words.saturating_sub(before)) as usize;

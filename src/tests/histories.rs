@@ -125,6 +125,13 @@ fn a20_advanced_rebuilt_and_reference_agree_after_every_step() {
     let histories = (calls(), prop::sample::select(&BOUNDS[..]));
     let one = |(history, bound): (Vec<Vec<Call>>, RowBound)| {
         let mut present = History::new(bound);
+        match history.len() % 4 {
+            // Tiles have two ranges.
+            1 => present.leave_free_columns(130),
+            // Some columns do not fit in a summary.
+            2 => present.leave_free_columns(257),
+            _ => {}
+        }
         // Begins with a populated tenant, so that most calls have an effect.
         let populate = |what, n| (0..n).map(move |a| Call { what, a, b: a, window: 7 });
         let start = populate(0, USERS.len()).chain(populate(1, GROUPS.len())).chain(populate(2, 5));

@@ -34,6 +34,10 @@ const _: () = assert!(STEP - HEAD == USUAL);
 /// modules have fewer, so that small histories reach users with more.
 const MOST: usize = if cfg!(test) { 9 } else { 16 * STEP - HEAD };
 
+/// The highest column that fits in a row. The tests of this crate's modules have a lower one, so that histories reach users
+/// whose columns do not fit.
+pub(super) const HIGHEST: u32 = if cfg!(test) { 255 } else { u16::MAX as u32 };
+
 /// The meaning of the first byte of a row.
 const ABSENT: u8 = 0;
 const SUSPENDED: u8 = 1;
@@ -134,7 +138,8 @@ impl UserSummary {
         let (mut held, mut always) = (Held::default(), SmallVec::<[u16; 14]>::new());
         for (source, edge) in row.sources() {
             let Some(column) = must(columns.column(source), "a source has a column") else { continue };
-            let Ok(column) = u16::try_from(column) else { return Self::Wide };
+            let narrow = u16::try_from(column).ok().filter(|_| column <= HIGHEST);
+            let Some(column) = narrow else { return Self::Wide };
             if edge.window.is_always() {
                 always.push(column);
             } else {

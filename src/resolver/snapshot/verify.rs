@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::columns::USUAL;
 use super::edge::ReverseEdge;
-use super::entity_rows::{GroupRow, RoleRow};
+use super::entity_rows::{GroupRow, RoleRow, UserRow};
 use super::index_entry::EntryRef;
 use super::source::{CachedRow, Ever, Given, Source};
 use super::state::State;
 use super::table::{Origin, Row, Table};
 use super::user_index::Width;
-use super::user_summaries::UserSummary;
+use super::user_summaries::{HIGHEST, UserSummary};
 use super::walk::own_bits;
 use crate::resolver::bits::{BitRow, Bits};
 
@@ -30,19 +30,25 @@ pub(crate) fn every_form_was_reached() {
     let wanted = [
         "a suspended user",
         "a user with more sources than a summary has",
+        "a user with a column beyond those of a summary",
         "a user with few sources",
         "a user with many sources",
         "a user with few windows",
         "a user of whom the index entry says what is active in a span of time",
         "a user with many sources and windows",
         "tiles",
+        "more than one range of tiles",
+        "a column that was used again",
         "one array of columns",
         "incomplete sources",
         "no incomplete source",
+        "a check that only a walk from an incomplete source allows",
         "rows paid for by the budget",
         "an unknown row",
         "a row of everything",
         "an index entry of half a line",
+        "an index entry of half a line without all columns",
+        "an index entry of half a line without all columns, some of them held within windows",
         "an index entry of a line",
         "an index entry of two lines",
         "changes of a tenant with index entries of a line",
@@ -73,6 +79,9 @@ pub(crate) fn verify(state: &State) {
         reach(match &summary {
             UserSummary::Absent => "an absent user",
             UserSummary::Suspended => "a suspended user",
+            UserSummary::Wide if columns_of(state, user).any(|column| column > HIGHEST) => {
+                "a user with a column beyond those of a summary"
+            }
             UserSummary::Wide => "a user with more sources than a summary has",
             UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
                 (0, 0..=USUAL) => "a user with few sources",
@@ -88,6 +97,14 @@ pub(crate) fn verify(state: &State) {
         let id = user.record.id.as_uuid();
         assert!(state.index_entry(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
         reach(match state.user_index.width() {
+            // A load would have chosen another width if most users were so.
+            Width::HalfLine if matches!(&summary, UserSummary::Held(held) if held.columns.len() > USUAL) => {
+                if user.sources().all(|(_, edge)| edge.window.is_always()) {
+                    "an index entry of half a line without all columns"
+                } else {
+                    "an index entry of half a line without all columns, some of them held within windows"
+                }
+            }
             Width::HalfLine => "an index entry of half a line",
             Width::Line => "an index entry of a line",
             Width::TwoLines => "an index entry of two lines",
@@ -104,7 +121,11 @@ pub(crate) fn verify(state: &State) {
         cached_row(state, Source::Group(number), permissions);
     }
     budget(state);
-    reach(if state.columns.ranges() > 0 { "tiles" } else { "one array of columns" });
+    reach(match state.columns.ranges() {
+        0 => "one array of columns",
+        1 => "tiles",
+        _ => "more than one range of tiles",
+    });
     reach(if state.columns.are_complete() { "no incomplete source" } else { "incomplete sources" });
     if state.extra_words > 0 {
         reach("rows paid for by the budget");
@@ -116,6 +137,23 @@ pub(crate) fn verify(state: &State) {
     pattern_index.sort_unstable();
     pattern_index.dedup();
     assert_eq!(state.pattern_index.items(), pattern_index, "a role is indexed under the prefixes of its patterns");
+}
+
+/// The columns of everything that a user holds.
+fn columns_of<'a>(state: &'a State, user: &'a UserRow) -> impl Iterator<Item = u32> + 'a {
+    user.sources().filter_map(|(source, _)| state.columns.column(source))
+}
+
+/// Notes that a check was allowed though no column of what the user holds has the permission. So a walk from a source that
+/// is incomplete allows it.
+pub(crate) fn reach_walk(state: &State, user: Uuid, permission: &str) {
+    let Some(number) = state.user_by_id(user) else { return };
+    let (row, permission) = (state.users.row(number).expect("live"), state.permissions.by_name(permission));
+    let is_summarised = matches!(state.summaries.read(number), UserSummary::Held(_));
+    let has = |permission| columns_of(state, row).any(|column| state.columns.has(column, permission));
+    if is_summarised && permission.is_some_and(|permission| !has(permission)) {
+        reach("a check that only a walk from an incomplete source allows");
+    }
 }
 
 fn live<R: Row>(table: &Table<R>) -> impl Iterator<Item = (u32, &R)> {

@@ -19,9 +19,10 @@ use crate::plan::{CommitContext, Draft, Plan, Tx};
 use crate::resolver::snapshot::build::Build;
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
 use crate::resolver::snapshot::session::Session;
+use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::state::RowBound;
 use crate::resolver::snapshot::user_index::Width;
-use crate::resolver::snapshot::verify::{reach, verify};
+use crate::resolver::snapshot::verify::{reach, reach_walk, verify};
 use crate::resolver::snapshot::{CompiledTenant, Snapshot};
 use crate::tests::excesses::newly_broken;
 use crate::tests::review;
@@ -38,6 +39,8 @@ pub(crate) struct History {
     pub(crate) present: Arc<CompiledTenant>,
     /// Another process, which follows the commits and sometimes loads the tenant anew.
     follower: Arc<CompiledTenant>,
+    /// The last source that had a column.
+    columns: BTreeMap<u32, Source>,
 }
 
 /// From none to the usual ones: sources walk, are paid for by the budget until it is used up, or have all their rows.
@@ -61,8 +64,8 @@ impl History {
         let next_release = Arc::new(CompiledCatalog::with_bound(next_catalog(), bound));
         let conflicting = Arc::new(CompiledCatalog::with_bound(conflicting_catalog(), bound));
         let conflicting = Arc::new(build(&conflicting, &Arc::new(conflicting.open()), &records, position));
-        let present = Arc::new(present);
-        Self { base, next_release, session, records, follower: Arc::clone(&present), present, conflicting }
+        let (present, columns) = (Arc::new(present), BTreeMap::new());
+        Self { base, next_release, session, records, follower: Arc::clone(&present), present, conflicting, columns }
     }
 
     fn draft(&self) -> Draft {
@@ -75,6 +78,33 @@ impl History {
     pub(super) fn leave_a_gap(&self) {
         let create = |tx: &Tx| (0..150).try_for_each(|n| tx.create_permission(&format!("gap:{n}"))?.done());
         let _ = Tx::run(self.draft(), create).unwrap();
+    }
+
+    /// Columns that groups had which are deleted. The next groups and roles have them, beginning with the last one.
+    pub(super) fn leave_free_columns(&mut self, count: usize) {
+        let create = |tx: &Tx| (0..count).try_for_each(|n| tx.create_group(&format!("gap:{n}"))?.done());
+        let delete = |tx: &Tx| (0..count).try_for_each(|n| tx.delete_group(format!("gap:{n}")));
+        let steps: [&dyn Fn(&Tx) -> Result<()>; 2] = [&create, &delete];
+        for step in steps {
+            let ((), plan) = Tx::run(self.draft(), step).unwrap();
+            let commit = (plan.next.position.revision, &plan.envelope, plan.changes.as_slice());
+            self.conflicting = Arc::new(self.conflicting.advance([commit]).unwrap());
+            self.records_after(&plan);
+            self.present = plan.next;
+            self.note_columns();
+        }
+    }
+
+    /// Notes which source has which column.
+    fn note_columns(&mut self) {
+        let state = &self.present.state;
+        let sources = state.groups.all().map(Source::Group).chain(state.roles.all().map(Source::Role));
+        for source in sources {
+            let column = state.columns.column(source).unwrap();
+            if self.columns.insert(column, source).is_some_and(|earlier| earlier != source) {
+                reach("a column that was used again");
+            }
+        }
     }
 
     pub(super) fn plan(&self, calls: &[Call]) -> Plan {
@@ -229,6 +259,7 @@ impl History {
         );
         past_is_rebuilt(&plan, &self.present);
         self.present = Arc::clone(next);
+        self.note_columns();
         // Now and then, another process opens the tenant, and its users are loaded all at once.
         self.follower = if next.position.revision.number() % 3 == 0 { seeded } else { advanced };
     }
@@ -347,6 +378,9 @@ impl History {
                 for (permission, expected) in PERMISSIONS.into_iter().zip(expected) {
                     assert_eq!(moment.check(user.id, permission), expected, "{user:?} {permission} at {instant}");
                     assert_eq!(moment.check(&user.key, permission), expected);
+                    if expected {
+                        reach_walk(&compiled.state, user.id.as_uuid(), permission);
+                    }
                 }
                 narrowed_agrees(&moment, &reference, &mut narrowed, user.id, instant);
                 let many = moment.check_many(PERMISSIONS.map(|permission| (user.id, permission)));

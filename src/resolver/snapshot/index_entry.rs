@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indexed_user_has_six_columns_and_says_whether_they_are_complete() {
+    fn an_entry_has_six_columns_and_says_whether_they_are_complete() {
         read::<0, _>(9, &held(0, 6), |indexed| assert_eq!(indexed.always(), Some((&[1, 2, 3, 4, 5, 6], true))));
         for (unusual, always) in [
             (UserSummary::Absent, [0; 6]),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_indexed_user_says_which_columns_are_held_when() {
+    fn an_entry_says_which_columns_are_held_when() {
         every_column_is_stored::<0>();
         every_column_is_stored::<1>();
         every_column_is_stored::<3>();

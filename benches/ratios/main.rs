@@ -520,6 +520,14 @@ fn per(count: u32, each: impl FnMut(usize)) -> f64 {
     nanos(start.elapsed()) / f64::from(count)
 }
 
+/// Runs `count` questions after half of them, which warm the caches up. Returns the average time of one.
+fn warmed_up(count: usize, mut run: impl FnMut(usize)) -> f64 {
+    run(count / 2);
+    let start = Instant::now();
+    run(count);
+    each(start, count)
+}
+
 /// Nanoseconds for each of `count` since `start`.
 fn each(start: Instant, count: usize) -> f64 {
     nanos(start.elapsed()) / f64::from(u32::try_from(count).unwrap())

@@ -4,12 +4,11 @@
 //! so many permissions needs.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use crate::common::by_hand::Fast;
 use crate::common::organisation::now;
-use crate::each;
 use crate::varied::{Asked, Varied};
+use crate::warmed_up;
 
 /// A table by hand with rows of any length. One call asks all questions, so that rows of a fixed length stay fast.
 pub(crate) trait ByHand {
@@ -36,20 +35,20 @@ pub(crate) fn by_hand(varied: &Varied) -> Box<dyn ByHand> {
 
 impl<const N: usize> ByHand for Fast<N> {
     fn latency(&self, questions: &[Asked]) -> f64 {
-        let mut answer = 0;
-        let start = Instant::now();
-        for n in 0..questions.len() {
-            let question = &questions[(n + answer) % questions.len()];
-            answer = usize::from(self.check(&question.user.as_uuid(), question.permission));
-        }
-        black_box(answer);
-        each(start, questions.len())
+        warmed_up(questions.len(), |count| {
+            let mut answer = 0;
+            for n in 0..count {
+                let question = &questions[(n + answer) % questions.len()];
+                answer = usize::from(self.check(&question.user.as_uuid(), question.permission));
+            }
+            black_box(answer);
+        })
     }
 
     fn throughput(&self, questions: &[Asked]) -> f64 {
         let ask = |question: &&Asked| self.check(&question.user.as_uuid(), question.permission);
-        let start = Instant::now();
-        black_box(questions.iter().filter(ask).count());
-        each(start, questions.len())
+        warmed_up(questions.len(), |count| {
+            black_box(questions[..count].iter().filter(ask).count());
+        })
     }
 }

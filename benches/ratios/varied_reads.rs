@@ -6,10 +6,9 @@
 
 use std::hint::black_box;
 use std::ops::Range;
-use std::time::Instant;
 
-use crate::each;
 use crate::varied::{Asked, Varied};
+use crate::warmed_up;
 
 /// The columns in a cache line, one bit each.
 const COLUMNS: usize = 512;
@@ -68,17 +67,17 @@ impl Reads {
 
     /// Nanoseconds for a question that waits for the last answer.
     pub(crate) fn latency(&self) -> f64 {
-        let mut answer = 0;
-        let start = Instant::now();
-        for n in 0..self.questions.len() {
-            let places = &self.questions[(n + answer) % self.questions.len()];
-            let lines = &self.entries[places.entry as usize..][..self.entry];
-            let entry = usize::from(lines.iter().fold(0, |all, line| all | line[answer]) != 0);
-            let columns = &self.lines[places.columns.start as usize..places.columns.end as usize];
-            let read = |all: u64, line: &u32| all | self.columns[*line as usize + entry][answer];
-            answer = usize::from(columns.iter().fold(0, read) != 0);
-        }
-        black_box(answer);
-        each(start, self.questions.len())
+        warmed_up(self.questions.len(), |count| {
+            let mut answer = 0;
+            for n in 0..count {
+                let places = &self.questions[(n + answer) % self.questions.len()];
+                let lines = &self.entries[places.entry as usize..][..self.entry];
+                let entry = usize::from(lines.iter().fold(0, |all, line| all | line[answer]) != 0);
+                let columns = &self.lines[places.columns.start as usize..places.columns.end as usize];
+                let read = |all: u64, line: &u32| all | self.columns[*line as usize + entry][answer];
+                answer = usize::from(columns.iter().fold(0, read) != 0);
+            }
+            black_box(answer);
+        })
     }
 }

@@ -115,7 +115,7 @@ impl Organisation {
 
     /// Returns the FNV-1a hash of all numbers, with each list preceded by its length.
     pub(crate) fn hash(&self) -> u64 {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        let mut hash = Fnv::default();
         for role in &self.roles {
             hash.list(&role.grants);
             hash.option(role.pattern);
@@ -188,24 +188,31 @@ impl User {
     }
 }
 
-struct Fnv(u64);
+/// An FNV-1a hash.
+pub(crate) struct Fnv(pub(crate) u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl Fnv {
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
 
-    fn number(&mut self, number: u32) {
+    pub(crate) fn number(&mut self, number: u32) {
         self.bytes(&number.to_le_bytes());
     }
 
-    fn option(&mut self, number: Option<u32>) {
+    pub(crate) fn option(&mut self, number: Option<u32>) {
         self.number(number.map_or(0, |number| number + 1));
     }
 
-    fn list(&mut self, numbers: &[u32]) {
+    pub(crate) fn list(&mut self, numbers: &[u32]) {
         self.number(u32::try_from(numbers.len()).unwrap());
         for number in numbers {
             self.number(*number);

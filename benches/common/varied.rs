@@ -4,6 +4,7 @@
 //! organisation stay small enough to read: numbers, and the window of each relation that can have one.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use rolecall::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, Pattern, PermissionRef, Record, RoleRef,
@@ -12,7 +13,7 @@ use rolecall::records::{
 use rolecall::{Timestamp, Window};
 use uuid::{Builder, Uuid};
 
-use crate::common::organisation::{NOW, slug};
+use crate::common::organisation::{Fnv, NOW, slug};
 use crate::common::random::Random;
 use crate::common::records::{
     group_id, group_record, permission_id, permission_record, role_id, role_record, user_record,
@@ -73,9 +74,22 @@ impl Variation {
         self.users
     }
 
-    /// Whether one role grants `*`. Then nobody else can be the only one who may do something.
+    /// Whether one role grants `*`, or all that a document has. Then nobody else can be the only one who may do something.
     pub(crate) fn has_star(&self) -> bool {
         self.star
+    }
+
+    pub(crate) fn groups(&self) -> u32 {
+        self.groups
+    }
+
+    pub(crate) fn roles(&self) -> u32 {
+        self.roles
+    }
+
+    /// Whether every membership has a window.
+    pub(crate) fn has_only_windowed_memberships(&self) -> bool {
+        self.windowed_memberships == 1
     }
 
     /// The bytes of a user in the index by id: half a cache line, one or two, of which nine of ten places are used.
@@ -84,6 +98,16 @@ impl Variation {
             0..=6 => 40,
             7..=22 => 76,
             _ => 147,
+        }
+    }
+
+    /// The name of the variation of a document: `V9` for `gcp-roles.json`, and with the first letter of any other file, such as
+    /// `V9k` for `kubernetes.json`.
+    pub(crate) fn name_of_document(path: &Path) -> &'static str {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap();
+        match stem.chars().next() {
+            Some(first) if stem != "gcp-roles" => format!("V9{first}").leak(),
+            _ => "V9",
         }
     }
 
@@ -118,8 +142,8 @@ impl Variation {
 #[derive(Debug)]
 struct Role {
     grants: Vec<u32>,
-    pattern: Option<String>,
-    includes: Option<u32>,
+    patterns: Vec<String>,
+    includes: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -177,17 +201,18 @@ impl Varied {
             let grants = random.distinct(count, permissions);
             let pattern = (random.below(50) == 0).then(|| format!("res{}:*", random.below(permissions / 10)));
             let includes = (number > 0 && random.below(4) == 0).then(|| random.below(number));
-            Role { grants, pattern: pattern.filter(|_| !(variation.star && number == 0)), includes }
+            let pattern = pattern.filter(|_| !(variation.star && number == 0));
+            Role { grants, patterns: pattern.into_iter().collect(), includes: includes.into_iter().collect() }
         };
         let mut drawn: Vec<Role> = (0..roles).map(|number| draw_role(&mut random, number)).collect();
         if variation.star {
-            drawn[0].pattern = Some("*".to_owned());
+            drawn[0].patterns = vec!["*".to_owned()];
         }
         Self::around(variation, random, (0..permissions).map(slug).collect(), drawn)
     }
 
     /// Draws groups and users around the permissions and roles of an organisation document, such as those of a cloud.
-    pub(crate) fn of_document(json: &[u8], users: u32) -> Self {
+    pub(crate) fn of_document(path: &Path, users: u32) -> Self {
         #[derive(serde::Deserialize)]
         struct Document {
             permissions: Vec<Slugged>,
@@ -195,8 +220,11 @@ impl Varied {
         }
         #[derive(serde::Deserialize)]
         struct Granting {
+            slug: String,
             #[serde(default)]
             permissions: Vec<String>,
+            #[serde(default)]
+            includes: Vec<String>,
         }
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
@@ -204,7 +232,7 @@ impl Varied {
             Short(String),
             Long { slug: String },
         }
-        let document: Document = serde_json::from_slice(json).unwrap();
+        let document: Document = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let slugs: Vec<String> = document
             .permissions
             .into_iter()
@@ -212,15 +240,21 @@ impl Varied {
                 Slugged::Short(slug) | Slugged::Long { slug } => slug,
             })
             .collect();
-        let numbers: HashMap<&str, u32> = slugs.iter().map(String::as_str).zip(0..).collect();
-        let role = |role: &Granting| Role {
-            grants: role.permissions.iter().filter_map(|slug| numbers.get(slug.as_str()).copied()).collect(),
-            pattern: None,
-            includes: None,
+        let permissions: HashMap<&str, u32> = slugs.iter().map(String::as_str).zip(0..).collect();
+        let roles: HashMap<&str, u32> = document.roles.iter().map(|role| role.slug.as_str()).zip(0..).collect();
+        // A name that is defined nowhere ends the bench: a role that gives less than the document says is another workload.
+        let role = |role: &Granting| {
+            let (patterns, named): (Vec<&String>, Vec<&String>) =
+                role.permissions.iter().partition(|granted| granted.contains('*'));
+            Role {
+                grants: named.into_iter().map(|slug| permissions[slug.as_str()]).collect(),
+                patterns: patterns.into_iter().cloned().collect(),
+                includes: role.includes.iter().map(|slug| roles[slug.as_str()]).collect(),
+            }
         };
         let roles: Vec<Role> = document.roles.iter().map(role).collect();
         let variation = Variation {
-            name: "V9",
+            name: Variation::name_of_document(path),
             what: "the permissions and roles of a document, 1,000 groups",
             most: 2.0,
             users,
@@ -229,7 +263,10 @@ impl Varied {
             permissions: u32::try_from(slugs.len()).unwrap(),
             ..PLAIN
         };
-        Self::around(variation, Random::new(4), slugs, roles)
+        let mut varied = Self::around(variation, Random::new(4), slugs, roles);
+        let all = |bits: &Vec<u64>| bits.iter().map(|word| word.count_ones()).sum::<u32>() == variation.permissions;
+        varied.variation.star = varied.permissions_of_roles().iter().any(all);
+        varied
     }
 
     fn around(variation: Variation, mut random: Random, slugs: Vec<String>, roles_of: Vec<Role>) -> Self {
@@ -283,14 +320,129 @@ impl Varied {
         self.users.iter().map(|user| (UserId::from_uuid(user.id), sources(user))).collect()
     }
 
-    /// Returns how many groups inherit what a group has, itself included. A parent has a lower number than its subgroups.
-    pub(crate) fn inheriting(&self, from: u32) -> u32 {
-        let mut inherits = vec![false; self.groups.len()];
-        for (number, group) in self.groups.iter().enumerate() {
-            let above = group.parent.is_some_and(|(parent, _)| inherits[parent as usize]);
-            inherits[number] = above || number == from as usize;
+    /// Returns the groups that inherit what a group has, itself included.
+    pub(crate) fn inheriting(&self, from: u32) -> Vec<u32> {
+        self.below(|number, _| number == from)
+    }
+
+    /// Returns the groups that inherit one of these roles. Roles that include one of them count, too.
+    pub(crate) fn inheriting_roles(&self, roles: &[u32]) -> Vec<u32> {
+        let mut wanted = vec![false; self.roles.len()];
+        for role in roles {
+            wanted[*role as usize] = true;
         }
-        inherits.into_iter().map(u32::from).sum()
+        let mut grows = true;
+        while grows {
+            grows = false;
+            for (number, role) in self.roles.iter().enumerate() {
+                let more = !wanted[number] && role.includes.iter().any(|included| wanted[*included as usize]);
+                wanted[number] |= more;
+                grows |= more;
+            }
+        }
+        self.below(|_, group| group.roles.iter().any(|(role, _)| wanted[*role as usize]))
+    }
+
+    /// Returns the chosen groups and all that are below them. A parent has a lower number than its subgroups.
+    fn below(&self, is_chosen: impl Fn(u32, &Group) -> bool) -> Vec<u32> {
+        let mut inherits = vec![false; self.groups.len()];
+        for (number, group) in (0..).zip(&self.groups) {
+            let above = group.parent.is_some_and(|(parent, _)| inherits[parent as usize]);
+            inherits[number as usize] = above || is_chosen(number, group);
+        }
+        (0..).zip(inherits).filter(|(_, inherits)| *inherits).map(|(number, _)| number).collect()
+    }
+
+    /// The permissions that a role grants by name, and its patterns.
+    pub(crate) fn grants_of(&self, role: u32) -> (&[u32], &[String]) {
+        let role = &self.roles[role as usize];
+        (&role.grants, &role.patterns)
+    }
+
+    pub(crate) fn parent_of(&self, group: u32) -> Option<(u32, Window)> {
+        self.groups[group as usize].parent
+    }
+
+    pub(crate) fn user(&self, number: u32) -> UserId {
+        UserId::from_uuid(self.users[number as usize].id)
+    }
+
+    pub(crate) fn is_member(&self, user: u32, group: u32) -> bool {
+        self.users[user as usize].groups.iter().any(|(other, _)| *other == group)
+    }
+
+    /// Prints what was drawn, with the FNV-1a hash of all of it. Each list is preceded by its length.
+    pub(crate) fn print(&self) {
+        let Variation { name, what, users, groups, roles, permissions, .. } = self.variation;
+        let memberships: usize = self.users.iter().map(|user| user.groups.len()).sum();
+        println!("{name}: {what}");
+        println!(
+            "  {users} users, {groups} groups, {roles} roles, {permissions} permissions, {memberships} memberships"
+        );
+        println!("  hash {:#018x}", self.hash());
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = Fnv::default();
+        let text = |hash: &mut Fnv, text: &str| {
+            hash.number(u32::try_from(text.len()).unwrap());
+            hash.bytes(text.as_bytes());
+        };
+        let held = |hash: &mut Fnv, list: &[(u32, Window)]| {
+            hash.number(u32::try_from(list.len()).unwrap());
+            for (number, window) in list {
+                hash.number(*number);
+                for bound in [window.start(), window.end()] {
+                    hash.bytes(&bound.map_or(0, Timestamp::as_micros).to_le_bytes());
+                }
+            }
+        };
+        self.slugs.iter().for_each(|slug| text(&mut hash, slug));
+        for role in &self.roles {
+            hash.list(&role.grants);
+            role.patterns.iter().for_each(|pattern| text(&mut hash, pattern));
+            hash.list(&role.includes);
+        }
+        for group in &self.groups {
+            held(&mut hash, group.parent.as_slice());
+            held(&mut hash, &group.roles);
+        }
+        for user in &self.users {
+            hash.bytes(user.id.as_bytes());
+            held(&mut hash, &user.groups);
+            hash.option(user.role);
+            hash.number(u32::from(user.suspended));
+        }
+        hash.0
+    }
+
+    /// Returns the permissions that each role gives, as bits. A role may include a later one.
+    fn permissions_of_roles(&self) -> Vec<Vec<u64>> {
+        let words = self.variation.permissions as usize / 64 + 1;
+        let mut roles: Vec<Vec<u64>> = Vec::new();
+        for role in &self.roles {
+            let mut bits = vec![0; words];
+            role.grants.iter().for_each(|p| insert(&mut bits, *p));
+            for pattern in &role.patterns {
+                let pattern = Pattern::new(pattern).unwrap();
+                let matched = (0..).zip(&self.slugs).filter(|(_, slug)| pattern.matches(slug));
+                matched.for_each(|(p, _)| insert(&mut bits, p));
+            }
+            roles.push(bits);
+        }
+        let mut grows = true;
+        while grows {
+            grows = false;
+            for (number, role) in self.roles.iter().enumerate() {
+                for included in &role.includes {
+                    let (mut bits, more) = (roles[number].clone(), &roles[*included as usize]);
+                    join(&mut bits, more);
+                    grows |= bits != roles[number];
+                    roles[number] = bits;
+                }
+            }
+        }
+        roles
     }
 
     /// Returns all records except the tenant record, ordered by kind.
@@ -304,11 +456,11 @@ impl Varied {
             let grant = |granted| Record::Grant(Grant { role: role_id(number), granted });
             let by_name = |p: &u32| Granted::Permission(PermissionRef::Own(permission_id(*p)));
             records.extend(role.grants.iter().map(by_name).map(grant));
-            records.extend(role.pattern.iter().map(|p| grant(Granted::Pattern(Pattern::new(p).unwrap()))));
+            records.extend(role.patterns.iter().map(|p| grant(Granted::Pattern(Pattern::new(p).unwrap()))));
         }
         for (number, role) in (0..).zip(&self.roles) {
             let inclusion = |to| Inclusion { role: role_id(number), included: RoleRef::Own(role_id(to)) };
-            records.extend(role.includes.map(inclusion).map(Record::Inclusion));
+            records.extend(role.includes.iter().copied().map(inclusion).map(Record::Inclusion));
         }
         for (number, group) in (0..).zip(&self.groups) {
             let link = |(to, window)| ParentLink { group: group_id(number), parent: group_id(to), window };
@@ -338,20 +490,7 @@ impl Varied {
     /// Draws questions about all users, half of them allowed and half denied.
     pub(crate) fn questions(&self, count: usize) -> Vec<Asked> {
         let (now, words) = (Timestamp::from_secs(NOW).unwrap(), self.variation.permissions as usize / 64 + 1);
-        let insert = |bits: &mut Vec<u64>, p: u32| bits[p as usize / 64] |= 1 << (p % 64);
-        let join = |bits: &mut Vec<u64>, other: &Vec<u64>| bits.iter_mut().zip(other).for_each(|(a, b)| *a |= b);
-        let mut roles: Vec<Vec<u64>> = Vec::new();
-        for role in &self.roles {
-            let mut bits = vec![0; words];
-            role.grants.iter().for_each(|p| insert(&mut bits, *p));
-            if let Some(pattern) = &role.pattern {
-                let pattern = Pattern::new(pattern).unwrap();
-                let matched = (0..).zip(&self.slugs).filter(|(_, slug)| pattern.matches(slug));
-                matched.for_each(|(p, _)| insert(&mut bits, p));
-            }
-            role.includes.iter().for_each(|included| join(&mut bits, &roles[*included as usize]));
-            roles.push(bits);
-        }
+        let roles = self.permissions_of_roles();
         let mut groups: Vec<Vec<u64>> = Vec::new();
         for group in &self.groups {
             let mut bits = vec![0; words];
@@ -388,4 +527,12 @@ impl Varied {
         }
         asked
     }
+}
+
+fn insert(bits: &mut [u64], permission: u32) {
+    bits[permission as usize / 64] |= 1 << (permission % 64);
+}
+
+fn join(bits: &mut [u64], other: &[u64]) {
+    bits.iter_mut().zip(other).for_each(|(one, more)| *one |= more);
 }

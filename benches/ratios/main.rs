@@ -64,6 +64,7 @@ mod reviews;
 mod table;
 mod threads;
 mod varied_by_hand;
+mod varied_changes;
 mod varied_reads;
 mod variations;
 mod what_if;

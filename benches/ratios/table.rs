@@ -91,7 +91,16 @@ impl<'a> Race<'a> {
     /// Prints the ratio of two contestants.
     pub(crate) fn ratio(&self, goal: &str, one: &str, other: &str, wanted: Goal) {
         let ratio = |of: fn(&[f64]) -> f64| Some(self.time(one, of)? / self.time(other, of)?);
-        self.verdict(goal, &format!("{one} / {other}"), ratio, wanted);
+        self.verdict(goal, &self.name, &format!("{one} / {other}"), ratio, wanted);
+    }
+
+    /// As [`Race::ratio`], with the time of each contestant divided by the number of what it affects.
+    pub(crate) fn ratio_per(&self, goal: &str, line: &str, names: [&str; 2], affected: [f64; 2], wanted: Goal) {
+        let [one, other] = names;
+        let time = |name, count: f64, of| Some(self.time(name, of)? / count);
+        let ratio = |of: fn(&[f64]) -> f64| Some(time(one, affected[0], of)? / time(other, affected[1], of)?);
+        let name = format!("{one}, {:.1} affected / {other}, {:.1} affected", affected[0], affected[1]);
+        self.verdict(goal, line, &name, ratio, wanted);
     }
 
     /// Prints the gain from a second thread, compared with that of another contestant.
@@ -99,14 +108,21 @@ impl<'a> Race<'a> {
         let gain = |[one, two]: [&str; 2], of| Some(self.time(one, of)? / self.time(two, of)?);
         let ratio = |of: fn(&[f64]) -> f64| Some(gain(ours, of)? / gain(theirs, of)?);
         let name = format!("({} / {}) / ({} / {})", ours[0], ours[1], theirs[0], theirs[1]);
-        self.verdict(goal, &name, ratio, wanted);
+        self.verdict(goal, &self.name, &name, ratio, wanted);
     }
 
     fn time(&self, name: &str, of: fn(&[f64]) -> f64) -> Option<f64> {
         self.entered.iter().find(|entered| entered.name == name).map(|entered| of(&entered.times))
     }
 
-    fn verdict(&self, goal: &str, name: &str, ratio: impl Fn(fn(&[f64]) -> f64) -> Option<f64>, wanted: Goal) {
+    fn verdict(
+        &self,
+        goal: &str,
+        line: &str,
+        name: &str,
+        ratio: impl Fn(fn(&[f64]) -> f64) -> Option<f64>,
+        wanted: Goal,
+    ) {
         let fastest = ratio(|times| times.first().copied().unwrap_or(f64::NAN));
         let (Some(ratio), Some(fastest), true) = (ratio(median), fastest, self.wanted) else { return };
         let verdict = match wanted {
@@ -114,7 +130,7 @@ impl<'a> Race<'a> {
             Goal::AtMost(most) => format!("goal <= {most}: {}", if ratio <= most { "met" } else { "MISSED" }),
             Goal::AtLeast(least) => format!("goal >= {least}: {}", if ratio >= least { "met" } else { "MISSED" }),
         };
-        println!("{goal:<4} {:<40} {name} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}", self.name);
+        println!("{goal:<4} {line:<40} {name} = {ratio:.2} (fastest rounds {fastest:.2})  {verdict}");
     }
 }
 

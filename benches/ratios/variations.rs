@@ -1,13 +1,20 @@
 //! The organisation with one thing varied, compared with the plain one: nothing may be slow on another workload.
 //!
-//! Each line is a multiple of the plain organisation's time, in turns in one process. `ROLECALL_ROLES` names an
-//! organisation document whose permissions and roles are one more variation, such as those of a cloud. With
-//! `ROLECALL_SIZES=S` there are a tenth of the users and fewer questions, to see that everything runs; the figures mean
-//! nothing then.
+//! Each line is a multiple of the plain organisation's time, in turns in one process. With `ROLECALL_SIZES=S` there are a
+//! tenth of the users and fewer questions, to see that everything runs; the figures mean nothing then.
+//!
+//! `ROLECALL_ROLES` names organisation documents, separated as in `PATH`. The permissions and roles of each are one more
+//! variation: those of `gcp-roles.json`, of a cloud, are V9, and those of `kubernetes.json` are V9k.
+//!
+//! ```text
+//! ROLECALL_SIZES=none ROLECALL_ROLES=FOLDER/gcp-roles.json:FOLDER/kubernetes.json \
+//!     cargo bench -p rolecall-benches --bench ratios -- V
+//! ```
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +23,7 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{Assignment, Holder, Record, UserId};
 use rolecall::snapshot::{PermissionHandle, UserHandle};
 use rolecall::what_if::Question;
-use rolecall::{Moment, Result, Tx, Window};
+use rolecall::{Moment, Result, Tx};
 
 use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::{M, S, is_wanted, now};
@@ -26,6 +33,7 @@ use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied};
 use crate::varied_by_hand::{ByHand, by_hand};
+use crate::varied_changes::{Changes, Drawing};
 use crate::varied_reads::Reads;
 use crate::{each, per, warmed_up};
 
@@ -152,29 +160,41 @@ fn open(varied: &Varied) -> Tenant {
     tenant
 }
 
+/// The documents that `ROLECALL_ROLES` names.
+fn documents() -> Vec<PathBuf> {
+    std::env::var_os("ROLECALL_ROLES").map_or_else(Vec::new, |paths| std::env::split_paths(&paths).collect())
+}
+
 pub(crate) fn variations(table: &Table) {
-    let names = Variation::ALL.map(|variation| variation.name);
+    let documents = documents();
+    let of_documents = documents.iter().map(|path| Variation::name_of_document(path));
+    let names: Vec<&str> = Variation::ALL.iter().map(|variation| variation.name).chain(of_documents).collect();
     let wanted = |name: &str| table.names("V") || table.names(name) || table.names_part_of(name);
-    if !names.into_iter().chain(["V9"]).any(wanted) {
+    if documents.is_empty() && wanted("V9") {
+        println!("V9 is left out: ROLECALL_ROLES does not name a document");
+    }
+    if !names.iter().copied().any(wanted) {
         return;
     }
     let sized = |variation: Variation| if is_short() { variation.short() } else { variation };
-    let plain = Subject::new(Varied::draw(sized(Variation::PLAIN)));
+    let plain = Varied::draw(sized(Variation::PLAIN));
+    plain.print();
+    let plain = Subject::new(plain);
     let mut all: Vec<Box<dyn Fn() -> Varied>> = Vec::new();
     for variation in Variation::ALL {
         all.push(Box::new(move || Varied::draw(sized(variation))));
     }
-    if let Ok(path) = std::env::var("ROLECALL_ROLES") {
+    for path in documents {
         let users = sized(Variation::PLAIN).users();
-        all.push(Box::new(move || Varied::of_document(&std::fs::read(&path).unwrap(), users)));
+        all.push(Box::new(move || Varied::of_document(&path, users)));
     }
-    for draw in all {
-        let one = draw();
-        if !wanted(one.variation.name) {
+    for (name, draw) in names.into_iter().zip(all) {
+        if !wanted(name) {
             continue;
         }
+        let one = draw();
+        one.print();
         let varied = Subject::new(one);
-        println!("{}: {}", varied.variation.name, varied.variation.what);
         checks(table, &plain, &varied);
         answers(table, &plain, &varied);
         changes(table, &plain, &varied);
@@ -291,37 +311,75 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
     }
 }
 
+/// Changes of what exists. Each is undone, and at the end the tenant is as it was.
+fn changes(table: &Table, plain: &Subject, varied: &Subject) {
+    type Draw<'a> = fn(Drawing<'a>) -> Changes<'a>;
+    let lines: [(&str, Draw<'_>); 5] = [
+        ("grant", Drawing::grants),
+        ("role_grants_replaced", Drawing::role_grants),
+        ("reparent", Drawing::parents),
+        ("member", Drawing::members),
+        ("thousand_members", Drawing::thousand_members),
+    ];
+    let name = varied.variation.name;
+    let is_named =
+        |what: &str| [name, "V"].iter().any(|name| table.names(name)) || table.names(&format!("{name}/{what}"));
+    let wanted = |what: &str| is_named(what) || is_named(&format!("{what}/group"));
+    let content = |s: &Subject| s.tenant.snapshot().export().unwrap().to_json();
+    let before = lines.iter().any(|(what, _)| wanted(what)).then(|| [content(plain), content(varied)]);
+    for (what, draw) in lines {
+        if wanted(what) {
+            changed(table, what, varied, [plain, varied].map(|s| draw(Drawing::new(&s.tenant, &s.varied))));
+        }
+    }
+    if let Some(before) = before {
+        assert!(before == [content(plain), content(varied)], "{name}: the changes were not undone");
+    }
+    if wanted("permission") {
+        changed(table, "permission", varied, [plain, varied].map(|s| Drawing::new(&s.tenant, &s.varied).permissions()));
+    }
+    creations(table, plain, varied);
+}
+
+/// Compares the same kind of change in both. If it affects another number of groups, there is a line for each group, too.
+fn changed(table: &Table, what: &str, varied: &Subject, drawn: [Changes<'_>; 2]) {
+    let variation = varied.variation;
+    let name = format!("{}/{what}", variation.name);
+    if drawn.iter().any(Changes::is_empty) {
+        println!("     {name} is left out: no change of this kind gives a group other permissions");
+        return;
+    }
+    let [plain, varied] = &drawn;
+    let (goal, affected) = (Goal::AtMost(3.0), [varied.affected(), plain.affected()]);
+    let counts_groups = !["member", "thousand_members"].contains(&what);
+    let mut race = table.race(&format!("V {} {name} {name}/group", variation.name), &name);
+    race.enter("plain", || plain.turn());
+    race.enter("varied", || varied.turn());
+    race.run(7);
+    race.ratio(variation.name, "varied", "plain", goal);
+    // Where fewer groups are affected, the line of a commit is the stricter one.
+    if counts_groups && (affected[0] - affected[1]).abs() > 0.5 {
+        let goal = if affected[0] > affected[1] { goal } else { Goal::None };
+        race.ratio_per(variation.name, &format!("{name}/group"), ["varied", "plain"], affected, goal);
+    }
+}
+
 /// One change, or its opposite.
 type Edit<'a> = dyn Fn(&Subject, &Tx, u32, bool) -> Result<()> + 'a;
 
-/// Each change is made and undone by the next turn, so that a tenant stays as it is.
-fn changes(table: &Table, plain: &Subject, varied: &Subject) {
+/// Roles and groups that come and go. A deleted one keeps its number until the tenant is closed.
+fn creations(table: &Table, plain: &Subject, varied: &Subject) {
     let goal = Goal::AtMost(3.0);
     let both = [plain, varied];
     // Groups that were created anew have other ids.
-    let (role, group) = (|n: u32| role_id(n % 400), |n: u32| format!("group{}", n % 900));
-    let user = |s: &Subject, n: u32| s.questions[n as usize].user;
-    let change = |what: &str, edit: &Edit<'_>| {
-        compare(table, what, both, 7, goal, |s| {
-            per(1 << 6, |n| {
-                let n = u32::try_from(n).unwrap();
-                s.tenant.update(|tx| edit(s, tx, n / 2, n % 2 == 0)).unwrap();
-            })
-        });
+    let group = |n: u32| format!("group{}", n % 900);
+    let turn = |s: &Subject, edit: &Edit<'_>| {
+        per(1 << 6, |n| {
+            let n = u32::try_from(n).unwrap();
+            s.tenant.update(|tx| edit(s, tx, n / 2, n % 2 == 0)).unwrap();
+        })
     };
-    change("join_and_leave", &|s, tx, n, add| {
-        let edit = tx.user(user(s, n))?;
-        let named = format!("bench{}", n % 4);
-        if add {
-            tx.ensure_group(&named)?;
-        }
-        if add { edit.ensure_membership(&*named, Window::ALWAYS)?.done() } else { edit.leave(&*named)?.done() }
-    });
-    change("grant_and_revoke", &|_, tx, n, add| {
-        let edit = tx.role(role(n))?;
-        if add { edit.grant("bench:*")?.done() } else { edit.revoke("bench:*")?.done() }
-    });
-    let role_for_a_group = |s: &Subject, tx: &Tx, n: u32, add: bool| {
+    let role_of_a_group = |s: &Subject, tx: &Tx, n: u32, add: bool| {
         let name = format!("bench-role{n}");
         if !add {
             return tx.delete_role(&*name);
@@ -330,25 +388,21 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
         tx.create_role(&name)?.set_grants((0..20).map(|p| permission_id(p * step)))?;
         tx.group(&*group(n))?.assign(&*name)?.done()
     };
-    change("replace_grants", &role_for_a_group);
+    compare(table, "role_of_a_group", both, 7, goal, |s| turn(s, &role_of_a_group));
     // Each group that inherits the role gets other permissions, so there is a line for each group, too.
-    compare(table, "replace_grants/group", both, 7, goal, |s| {
-        let inheriting: u32 = (0..32).map(|n| s.varied.inheriting(n)).sum();
-        let took = per(1 << 6, |n| {
-            let n = u32::try_from(n).unwrap();
-            s.tenant.update(|tx| role_for_a_group(s, tx, n / 2, n % 2 == 0)).unwrap();
-        });
-        took * 32.0 / f64::from(inheriting)
+    compare(table, "role_of_a_group/group", both, 7, goal, |s| {
+        let inheriting: usize = (0..32).map(|n| s.varied.inheriting(n).len()).sum();
+        turn(s, &role_of_a_group) * 32.0 / f64::from(u32::try_from(inheriting).unwrap())
     });
-    change("permission_comes_and_goes", &|_, tx, _, add| {
-        if add { tx.create_permission("bench:new")?.done() } else { tx.delete_permission("bench:new") }
-    });
-    change("group_comes_and_goes", &|_, tx, n, add| {
-        let named = format!("bench-group{n}");
-        if add {
-            return tx.create_group(&named)?.add_parent(&*group(n))?.assign(role(n))?.done();
-        }
-        tx.delete_group(&*named)
+    compare(table, "group_comes_and_goes", both, 7, goal, |s| {
+        turn(s, &|s, tx, n, add| {
+            let named = format!("bench-group{n}");
+            if add {
+                let role = role_id(n % s.variation.roles().min(400));
+                return tx.create_group(&named)?.add_parent(&*group(n))?.assign(role)?.done();
+            }
+            tx.delete_group(&*named)
+        })
     });
 }
 
@@ -356,13 +410,19 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
 fn whole(table: &Table, plain: &Subject, varied: &Subject) {
     let goal = Goal::AtMost(3.0);
     let both = [plain, varied];
-    compare(table, "load", both, 3, goal, |s| {
-        let records: Arc<[Record]> = s.varied.records().into();
-        let store = FixedStore::new(Arc::clone(&records));
-        let start = Instant::now();
-        drop(black_box(store.open(None)));
-        each(start, records.len())
-    });
+    // A store keeps nothing of a deleted group, so after churn a load is that of the plain organisation.
+    if varied.variation.churn > 0 {
+        println!("     {}/load is left out: a store keeps nothing of what was deleted", varied.variation.name);
+    } else {
+        compare(table, "load", both, 3, goal, |s| {
+            let records: Arc<[Record]> = s.varied.records().into();
+            let store = FixedStore::new(Arc::clone(&records));
+            let start = Instant::now();
+            drop(black_box(store.open(None)));
+            each(start, records.len())
+        });
+    }
+    // Without reading the JSON. P21 includes that.
     compare(table, "replace_with_ten_differences", both, 3, goal, |s| {
         let exported = s.tenant.snapshot().export().unwrap().to_json();
         let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();

@@ -207,7 +207,7 @@ fn asked<const N: usize>(table: &mut Table, workload: &Workload<N>) {
         race.run(21);
         race.ratio("P1", "rolecall", "by_hand_fast", Goal::AtMost(pick(size, [1.3, 0.6, 0.75])));
         race.ratio("P1", "rolecall", "limit_two", pick(size, [Goal::None, Goal::None, Goal::AtMost(0.8)]));
-        let goal = pick(size, [Goal::None, Goal::AtMost(1.3), Goal::AtMost(1.1)]);
+        let goal = pick(size, [Goal::None, Goal::AtMost(1.1), Goal::AtMost(1.1)]);
         race.ratio("P4", "rolecall_tenant", "rolecall", goal);
     }
     forms(table, workload, &questions, &words);
@@ -221,7 +221,7 @@ fn asked<const N: usize>(table: &mut Table, workload: &Workload<N>) {
         }
         race.run(11);
         race.ratio("P2", "by_hand_flat", "rolecall", Goal::AtLeast(pick(size, [12.0, 25.0, 0.0])));
-        race.ratio("P2", "rolecall", "by_hand_fast", Goal::None);
+        race.ratio("P2", "rolecall", "by_hand_fast", Goal::AtMost(1.5));
     }
 }
 
@@ -278,7 +278,7 @@ fn sets<const N: usize>(table: &mut Table, workload: &Workload<N>) {
         })
     });
     race.run(11);
-    race.ratio("P7", "effective", "check", pick(workload.size.name, [Goal::None, Goal::AtMost(10.0), Goal::None]));
+    race.ratio("P7", "effective", "check", pick(workload.size.name, [Goal::None, Goal::AtMost(4.0), Goal::None]));
 }
 
 /// Measures P14: explanations of allowed and of denied questions, compared with a check.
@@ -333,7 +333,7 @@ fn who_can<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     });
     race.enter("by_hand_fast", || per(16, |n| drop(black_box(workload.fast.who_can(asked[n])))));
     race.run(if size == "L" { 5 } else { 11 });
-    race.ratio("P7", "rolecall", "by_hand_fast", pick(size, [Goal::None, Goal::AtMost(0.75), Goal::None]));
+    race.ratio("P7", "rolecall", "by_hand_fast", pick(size, [Goal::None, Goal::AtMost(0.6), Goal::None]));
 }
 
 /// Returns the group with the most direct members.
@@ -374,7 +374,7 @@ fn changes<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     let (mut new, mut document) = (apart(), writer());
     let goal = pick(size, [Goal::None, Goal::AtMost(0.25), Goal::AtMost(0.5)]);
     race.ratio("P8", "thousand_members", "member", goal);
-    race.ratio("P8", "member", "imbl_insertion", pick(size, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
+    race.ratio("P8", "member", "imbl_insertion", pick(size, [Goal::None, Goal::None, Goal::AtMost(2.0)]));
 
     let mut race = table.race("P8", &format!("import/{size}"));
     race.enter("thousand_new_users", move || nanos(new.thousand_new_users(1) / 1_000));
@@ -454,7 +454,7 @@ fn loading<const N: usize>(table: &mut Table, workload: &Workload<N>) {
         "P12",
         "rolecall",
         "by_hand_fast",
-        pick(workload.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]),
+        pick(workload.size.name, [Goal::None, Goal::None, Goal::AtMost(1.2)]),
     );
 }
 
@@ -467,13 +467,13 @@ fn two_sizes<const A: usize, const B: usize>(table: &mut Table, small: &Workload
     race.enter("S", first_members(&held_small, &small.organisation));
     race.enter("L", first_members(&held_large, &large.organisation));
     race.run(21);
-    race.ratio("P7", "L", "S", Goal::AtMost(2.0));
+    race.ratio("P7", "L", "S", Goal::AtMost(1.3));
 
     let kinds: [(&str, &str, usize, f64, Run<'_>); 4] = [
         ("P8", "member", 64, 3.0, Writer::members),
-        ("P9", "grant", 16, 100.0, Writer::grant),
-        ("P9", "role", 16, 100.0, Writer::role),
-        ("P9", "reparent", 16, 100.0, Writer::reparent),
+        ("P9", "grant", 16, 15.0, Writer::grant),
+        ("P9", "role", 16, 15.0, Writer::role),
+        ("P9", "reparent", 16, 15.0, Writer::reparent),
     ];
     for (goal, kind, batch, most, run) in kinds {
         let mut race = table.race(goal, &format!("commit/{kind}"));

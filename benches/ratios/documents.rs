@@ -1,4 +1,4 @@
-//! P12: importing a document, compared with parsing the same text into plain structs.
+//! P12: importing a document, compared with parsing the same text into plain structs. P21: replacing a tenant by a document.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rolecall::Document;
 use serde::Deserialize;
 
 use super::common::Workload;
-use super::common::fixed_store::FixedStore;
+use super::common::fixed_store::{FixedStore, tenant_id};
 use super::table::{Goal, Table};
 use super::{nanos, pick};
 
@@ -37,6 +37,64 @@ pub(super) fn documents<const N: usize>(table: &mut Table, workload: &Workload<N
     });
     race.run(if workload.size.name == "L" { 3 } else { 5 });
     race.ratio("P12", "rolecall", "serde_json", pick(workload.size.name, [Goal::None, Goal::None, Goal::AtMost(3.0)]));
+}
+
+/// Measures P21: a tenant is replaced by a document in which ten users have other names. The JSON is read in the same turn,
+/// as an application that receives the document does.
+pub(super) fn replacing<const N: usize>(table: &mut Table, workload: &Workload<N>) {
+    if workload.size.name == "L" || !table.wants("P21") {
+        return;
+    }
+    let tenant = FixedStore::new(Arc::clone(&workload.records)).open(None);
+    let text = tenant.snapshot().export().unwrap().to_json();
+    let renamed = |name: &str| {
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let users = json["users"].as_array_mut().unwrap();
+        let step = users.len() / 10;
+        users.iter_mut().step_by(step).take(10).for_each(|user| user["name"] = name.into());
+        json.to_string()
+    };
+    // The turns alternate between the two, so that there are always ten differences.
+    let mut documents = ["Ada", "Grace"].map(renamed).into_iter().cycle();
+    let store = FixedStore::new(Arc::clone(&workload.records));
+    let mut race = table.race("P21", &format!("replace/{}", workload.size.name));
+    race.enter("replace", || {
+        let text = documents.next().unwrap();
+        let start = Instant::now();
+        let document = Document::from_json(text.as_bytes()).unwrap();
+        let updated = tenant.replace(&document).unwrap();
+        let took = start.elapsed();
+        assert_eq!(updated.changes.len(), 10);
+        nanos(took)
+    });
+    race.enter("import", || {
+        let authorizer = FixedStore::new(Arc::from([])).authorizer(None);
+        let start = Instant::now();
+        let document = Document::from_json(text.as_bytes()).unwrap();
+        let imported = authorizer.import(&document).unwrap();
+        let took = start.elapsed();
+        assert_eq!(imported.now().users(&rolecall::PageRequest::of(1)).items.len(), 1);
+        nanos(took)
+    });
+    race.enter("read_json", || {
+        let start = Instant::now();
+        let document = black_box(Document::from_json(text.as_bytes()).unwrap());
+        let took = start.elapsed();
+        drop(document);
+        nanos(took)
+    });
+    race.enter("load", || {
+        let authorizer = store.clone().authorizer(None);
+        let start = Instant::now();
+        let loaded = authorizer.tenant_by_id(tenant_id(0)).unwrap();
+        let took = start.elapsed();
+        drop(loaded);
+        nanos(took)
+    });
+    race.run(5);
+    for other in ["import", "load", "read_json"] {
+        race.ratio("P21", "replace", other, Goal::None);
+    }
 }
 
 /// The structs that an application would write.

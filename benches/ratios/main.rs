@@ -34,6 +34,7 @@
 //! | P18 | commits and plans with a guard, with separations and with binding assertions, with those without any |
 //! | P19 | comparisons of two states and of two catalogs, and replayed questions |
 //! | P20 | narrowed users and permissions documents, with checks and sets of permissions |
+//! | P21 | replacing a tenant by a document with ten differences, with importing it and with loading its records |
 //!
 //! `src/docs/internals.md` explains the goals that are missed.
 //!
@@ -186,6 +187,7 @@ fn one_size<const N: usize>(table: &mut Table, workload: &Workload<N>) {
     restrictions::restrictions(table, workload);
     loading(table, workload);
     documents::documents(table, workload);
+    documents::replacing(table, workload);
 }
 
 /// Measures P1 to P4 and the time of P6.

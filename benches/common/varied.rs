@@ -4,7 +4,7 @@
 //! organisation stay small enough to read: numbers, and the window of each relation that can have one.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rolecall::records::{
     Assignment, Grant, Granted, Holder, Inclusion, Membership, ParentLink, Pattern, PermissionRef, Record, RoleRef,
@@ -527,6 +527,11 @@ impl Varied {
         }
         asked
     }
+}
+
+/// The organisation documents that `ROLECALL_ROLES` names, separated as in `PATH`.
+pub(crate) fn documents() -> Vec<PathBuf> {
+    std::env::var_os("ROLECALL_ROLES").map_or_else(Vec::new, |paths| std::env::split_paths(&paths).collect())
 }
 
 fn insert(bits: &mut [u64], permission: u32) {

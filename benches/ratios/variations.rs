@@ -14,7 +14,6 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,7 +30,7 @@ use crate::common::records::{permission_id, role_id};
 
 use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
-use crate::varied::{Asked, Variation, Varied};
+use crate::varied::{Asked, Variation, Varied, documents};
 use crate::varied_by_hand::{ByHand, by_hand};
 use crate::varied_changes::{Changes, Drawing};
 use crate::varied_reads::Reads;
@@ -158,11 +157,6 @@ fn open(varied: &Varied) -> Tenant {
         })
         .unwrap();
     tenant
-}
-
-/// The documents that `ROLECALL_ROLES` names.
-fn documents() -> Vec<PathBuf> {
-    std::env::var_os("ROLECALL_ROLES").map_or_else(Vec::new, |paths| std::env::split_paths(&paths).collect())
 }
 
 pub(crate) fn variations(table: &Table) {

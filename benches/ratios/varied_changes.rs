@@ -1,8 +1,9 @@
 //! Changes of an organisation with one thing varied, each undone by the next commit.
 //!
-//! A change is used only if it gives a group or a user other permissions, and only if undoing it gives them back. Committing
-//! both to find that out warms the caches up. The groups that get other permissions are counted, because a change costs what
-//! it affects: if there are more in one organisation, the line for each of them says whether they are the cause.
+//! A change is used only if it gives a group or a user other permissions. Both commits are made once to find that out, which
+//! warms the caches up, and the bench fails if the second one does not undo the first. The groups that get other permissions
+//! are counted, because a change costs what it affects: if there are more of them in one organisation, the time for each of
+//! them says whether they are the cause.
 
 use std::time::Instant;
 
@@ -17,10 +18,10 @@ use crate::common::records::{permission_id, role_id};
 use crate::each;
 use crate::varied::Varied;
 
-/// How many changes a turn has at most, each with its opposite.
+/// How many changes a turn has at most, each with its opposite. Members are cheaper, so there are four times as many.
 const CHANGES: usize = 16;
 
-/// So many are drawn to find them. Some change nothing: all who would get a permission have it already.
+/// How many changes are drawn at most. Some affect nobody, because all who would get a permission have it already.
 const DRAWN: u32 = 400;
 
 type Call = Box<dyn Fn(&Tx) -> Result<()>>;
@@ -36,7 +37,7 @@ struct Change {
 pub(super) struct Changes<'a> {
     tenant: &'a Tenant,
     all: Vec<Change>,
-    /// The records that one of them changes, if they are counted one by one.
+    /// How many memberships one of them adds; 1 for changes that are timed as a whole.
     parts: usize,
 }
 

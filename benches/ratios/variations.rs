@@ -11,7 +11,7 @@
 //!     cargo bench -p rolecall-benches --bench ratios -- V
 //! ```
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use rolecall::catalog::{Catalog, Definition, PermissionDef};
 use rolecall::records::{Assignment, Holder, Record, UserId};
 use rolecall::snapshot::{PermissionHandle, UserHandle};
 use rolecall::what_if::Question;
-use rolecall::{Moment, Result, Tx};
+use rolecall::{Document, Moment, Result, Tx};
 
 use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::{M, S, is_wanted, now};
@@ -60,6 +60,9 @@ struct Subject {
     by_hand: OnceCell<Box<dyn ByHand>>,
     /// The reads of the questions, likewise.
     reads: OnceCell<Reads>,
+    /// Two documents of the tenant, likewise. Turns alternate between them, so that there are always ten differences.
+    documents: OnceCell<[Document; 2]>,
+    replacements: Cell<usize>,
     /// The same tenant with an administrator, separations and binding assertions (none beside `*`), opened when a line needs
     /// it.
     restricted: OnceCell<Tenant>,
@@ -89,8 +92,20 @@ impl Subject {
             varied,
             by_hand: OnceCell::new(),
             reads: OnceCell::new(),
+            documents: OnceCell::new(),
+            replacements: Cell::new(0),
             restricted: OnceCell::new(),
         }
+    }
+
+    /// The tenant as a document in which ten users have this name.
+    fn renamed(&self, name: &str) -> Document {
+        let exported = self.tenant.snapshot().export().unwrap().to_json();
+        let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();
+        let users = json["users"].as_array_mut().unwrap();
+        let step = users.len() / 10;
+        users.iter_mut().step_by(step).take(10).for_each(|user| user["name"] = name.into());
+        Document::from_json(json.to_string().as_bytes()).unwrap()
     }
 
     /// Four empty groups are below groups of the organisation. The administrator is a member of them.
@@ -417,18 +432,12 @@ fn whole(table: &Table, plain: &Subject, varied: &Subject) {
     }
     // Without reading the JSON. P21 includes that.
     compare(table, "replace_with_ten_differences", both, 3, goal, |s| {
-        let exported = s.tenant.snapshot().export().unwrap().to_json();
-        let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();
-        for user in
-            json["users"].as_array_mut().unwrap().iter_mut().step_by(s.varied.variation.users() as usize / 11).take(10)
-        {
-            let other = if user["name"] == "Ada" { "Grace" } else { "Ada" };
-            user["name"] = other.into();
-        }
-        let document = rolecall::Document::from_json(json.to_string().as_bytes()).unwrap();
+        let documents = s.documents.get_or_init(|| ["Ada", "Grace"].map(|name| s.renamed(name)));
+        let turns = s.replacements.get();
+        s.replacements.set(turns + 1);
         let start = Instant::now();
-        let updated = s.tenant.replace(&document).unwrap();
-        let elapsed = each(start, s.varied.records().len());
+        let updated = s.tenant.replace(&documents[turns % 2]).unwrap();
+        let elapsed = each(start, s.records);
         assert_eq!(updated.changes.len(), 10);
         elapsed
     });

@@ -4,13 +4,27 @@
 //! Visits are counted, not timed. The change reads no row of a user, and the next snapshot shares all per-user data
 //! with the one before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::histories::{at, build};
 use crate::blocking::{Authorizer, Tenant};
+use crate::model::catalog::Catalog;
 use crate::model::records::pattern::MATCHES;
-use crate::resolver::snapshot::state::State;
+use crate::model::records::{
+    CommitId, Name, Position, Record, RecordKey, Revision, TenantId, TenantRecord, TenantSlug,
+};
+use crate::plan::{CommitContext, Draft, Plan, UserEdit};
+use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
+use crate::resolver::snapshot::indexed_user::Indexed;
+use crate::resolver::snapshot::source::{Ever, Given};
+use crate::resolver::snapshot::state::{RowBound, State};
 use crate::resolver::snapshot::table::USERS_LOOKED_AT;
-use crate::{Result, Tx};
+use crate::resolver::snapshot::user_index::Width;
+use crate::resolver::snapshot::{CompiledTenant, Snapshot};
+use crate::{Result, Tx, Window};
 
 const USERS: usize = 2_000;
 const GROUPS: usize = 60;
@@ -20,33 +34,34 @@ const PERMISSIONS: usize = 200;
 /// A tenant in which every group has members and roles, every role has holders, and groups have subgroups.
 fn acme() -> Tenant {
     let acme = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
-    acme.update(|tx| {
-        for n in 0..PERMISSIONS {
-            tx.create_permission(&format!("res{}:act{}", n / 10, n % 10))?;
-        }
-        for n in 0..ROLES {
-            let role = tx.create_role(&format!("r{n}"))?;
-            (0..10).try_for_each(|k| role.grant(permission(n * 7 + k * 3))?.done())?;
-            if n % 5 == 1 {
-                role.include(format!("r{}", n - 1))?.grant(format!("res{n}:*"))?;
-            }
-        }
-        for n in 0..GROUPS {
-            let group = tx.create_group(&format!("g{n}"))?;
-            group.assign(format!("r{}", n % ROLES))?;
-            if n > 0 {
-                group.add_parent(format!("g{}", n / 2))?;
-            }
-        }
-        for n in 0..USERS {
-            let user = tx.create_user(&format!("user{n}"))?;
-            user.join(format!("g{}", n % GROUPS))?.join(format!("g{}", n * 7 % GROUPS))?;
-            user.assign(format!("r{}", n % ROLES))?;
-        }
-        Ok(())
-    })
-    .unwrap();
+    acme.update(|tx| populate(tx, USERS)).unwrap();
     acme
+}
+
+fn populate(tx: &Tx, users: usize) -> Result<()> {
+    for n in 0..PERMISSIONS {
+        tx.create_permission(&format!("res{}:act{}", n / 10, n % 10))?;
+    }
+    for n in 0..ROLES {
+        let role = tx.create_role(&format!("r{n}"))?;
+        (0..10).try_for_each(|k| role.grant(permission(n * 7 + k * 3))?.done())?;
+        if n % 5 == 1 {
+            role.include(format!("r{}", n - 1))?.grant(format!("res{n}:*"))?;
+        }
+    }
+    for n in 0..GROUPS {
+        let group = tx.create_group(&format!("g{n}"))?;
+        group.assign(format!("r{}", n % ROLES))?;
+        if n > 0 {
+            group.add_parent(format!("g{}", n / 2))?;
+        }
+    }
+    for n in 0..users {
+        let user = tx.create_user(&format!("user{n}"))?;
+        user.join(format!("g{}", n % GROUPS))?.join(format!("g{}", n * 7 % GROUPS))?;
+        user.assign(format!("r{}", n % ROLES))?;
+    }
+    Ok(())
 }
 
 fn permission(n: usize) -> String {
@@ -84,7 +99,6 @@ fn r13_a_guard_visits_only_the_actor_and_the_users_that_change() {
         tx.create_user("root")?.assign("all")?.done()
     })
     .unwrap();
-    type Change = fn(&Tx) -> Result<()>;
     let table: &[(&str, Change)] = &[
         ("a grant", |tx| tx.role("r3")?.grant("res3:act4")?.grant("res4:*")?.done()),
         ("a revocation", |tx| tx.role("r0")?.revoke(permission(0))?.done()),
@@ -107,23 +121,175 @@ fn r13_a_guard_visits_only_the_actor_and_the_users_that_change() {
     assert!(with_guard <= before + 8 + 4 * 50, "{with_guard} instead of {before} users");
 }
 
+type Change = fn(&Tx) -> Result<()>;
+
+/// Changes of roles, groups and permissions, one after the other.
+const CHANGES: [(&str, Change); 10] = [
+    ("one grant", |tx| tx.role("r0")?.grant("res19:act9")?.done()),
+    ("taken back", |tx| tx.role("r0")?.revoke("res19:act9")?.done()),
+    ("a role's grants replaced", |tx| tx.role("r3")?.set_grants((0..20).map(|k| permission(1 + k * 11))).map(drop)),
+    ("a group with subgroups moved to another parent", |tx| {
+        tx.group("g2")?.remove_parent("g1")?.add_parent("g0")?.done()
+    }),
+    ("a role assigned to a group", |tx| tx.group("g1")?.assign("r7")?.done()),
+    ("a role included", |tx| tx.role("r9")?.include("r4")?.done()),
+    ("a pattern granted", |tx| tx.role("r2")?.grant("res1*")?.done()),
+    ("everything granted", |tx| tx.role("r5")?.grant("*")?.done()),
+    ("a permission under a pattern", |tx| tx.create_permission("res1:new")?.done()),
+    ("a permission that roles grant", |tx| tx.delete_permission("res1:act1")),
+];
+
 #[test]
 fn a_change_of_roles_and_groups_visits_no_user() {
     let acme = acme();
-    let none = (0, true);
-    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.grant("res19:act9")?.done()), none, "one grant");
-    assert_eq!(looked_at(&acme, |tx| tx.role("r0")?.revoke("res19:act9")?.done()), none, "taken back");
-    let others = |n: usize| (0..20).map(move |k| permission(n + k * 11));
-    assert_eq!(looked_at(&acme, |tx| tx.role("r3")?.set_grants(others(1)).map(drop)), none, "a role's grants replaced");
-    let moved = |tx: &Tx| tx.group("g2")?.remove_parent("g1")?.add_parent("g0")?.done();
-    assert_eq!(looked_at(&acme, moved), none, "a group with subgroups moved to another parent");
-    assert_eq!(looked_at(&acme, |tx| tx.group("g1")?.assign("r7")?.done()), none, "a role assigned to a group");
-    assert_eq!(looked_at(&acme, |tx| tx.role("r9")?.include("r4")?.done()), none, "a role included");
-    let pattern = |tx: &Tx| tx.role("r2")?.grant("res1*")?.done();
-    assert_eq!(looked_at(&acme, pattern), none, "a pattern granted");
-    assert_eq!(looked_at(&acme, |tx| tx.create_permission("res1:new")?.done()), none, "a permission under a pattern");
-    assert_eq!(looked_at(&acme, |tx| tx.delete_permission("res1:act1")), none, "a permission that roles grant");
+    for (what, change) in CHANGES {
+        assert_eq!(looked_at(&acme, change), (0, true), "{what}");
+    }
     assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
+}
+
+/// A tenant in a form that is less usual.
+struct Variant {
+    name: &'static str,
+    bound: RowBound,
+    /// What makes it so, beside the usual content.
+    more: Change,
+    /// Whether it is so, when it has grown by updates and after a load.
+    is_so: [fn(&State) -> bool; 2],
+}
+
+const VARIANT_USERS: usize = 300;
+
+fn until() -> Window {
+    Window::until(at(30))
+}
+
+fn each_user(tx: &Tx, mut call: impl FnMut(usize, UserEdit<'_>) -> Result<()>) -> Result<()> {
+    (0..VARIANT_USERS).try_for_each(|n| call(n, tx.user(format!("user{n}"))?))
+}
+
+const fn variant(name: &'static str, more: Change, is_so: [fn(&State) -> bool; 2]) -> Variant {
+    Variant { name, bound: RowBound::USUAL, more, is_so }
+}
+
+fn count_entries(state: &State, of: impl Fn(Indexed<'_>) -> bool) -> usize {
+    state.users.all().filter(|n| state.indexed_user(state.users.id_at(*n).unwrap()).is_some_and(&of)).count()
+}
+
+fn has_incomplete(state: &State) -> bool {
+    !state.columns.are_complete()
+}
+
+fn variants() -> [Variant; 8] {
+    let windowed: [fn(&State) -> bool; 2] = [
+        |state| count_entries(state, |entry| entry.windowed().is_some()) > 100,
+        |state| count_entries(state, |entry| entry.windowed().is_some() && entry.has_parts()) > 100,
+    ];
+    let steady: [fn(&State) -> bool; 2] = [
+        |state| count_entries(state, |entry| entry.steady().is_some()) > 100,
+        |state| count_entries(state, |entry| entry.steady().is_some() && entry.has_parts()) > 100,
+    ];
+    let half_lines = |state: &State| state.indexed_users.width() == Width::HalfLine;
+    let gives_all = |state: &State| state.groups.all().all(|n| state.group_rows.get(n).unwrap().always == Given::All);
+    let used_up = |state: &State| {
+        let unknown = state.groups.all().filter(|n| state.group_rows.get(*n).unwrap().ever == Ever::Unknown);
+        unknown.count() > GROUPS / 2 && state.extra_words > state.bound.extra / 2
+    };
+    let small = RowBound { per_edge: 0, extra: 20 };
+    [
+        variant(
+            "one membership in three has a window",
+            |tx| each_user(tx, |n, user| user.set_membership_window(format!("g{}", n % GROUPS), until()).map(drop)),
+            windowed,
+        ),
+        variant(
+            "all memberships have windows",
+            |tx| {
+                each_user(tx, |n, user| {
+                    user.set_membership_window(format!("g{}", n % GROUPS), until())?;
+                    user.set_membership_window(format!("g{}", n * 7 % GROUPS), until()).map(drop)
+                })
+            },
+            steady,
+        ),
+        variant("entries of a line", |_| Ok(()), [half_lines, |state| state.indexed_users.width() == Width::Line]),
+        variant(
+            "entries of two lines",
+            |tx| {
+                each_user(tx, |n, user| user.set_groups((0..8).map(|k| format!("g{}", (n + k * 7) % GROUPS))).map(drop))
+            },
+            [half_lines, |state| state.indexed_users.width() == Width::TwoLines],
+        ),
+        variant(
+            "a role that grants everything",
+            |tx| {
+                tx.create_role("all")?.grant("*")?;
+                tx.group("g0")?.assign("all")?.done()
+            },
+            [gives_all; 2],
+        ),
+        Variant { bound: small, ..variant("a budget that is used up", |_| Ok(()), [used_up; 2]) },
+        variant(
+            "roles of groups with windows",
+            |tx| {
+                (0..GROUPS).step_by(3).try_for_each(|n| {
+                    tx.group(format!("g{n}"))?.set_assignment_window(format!("r{}", n % ROLES), until())?.done()
+                })
+            },
+            [has_incomplete; 2],
+        ),
+        variant(
+            "parents with windows",
+            |tx| {
+                (1..GROUPS).step_by(3).try_for_each(|n| {
+                    tx.group(format!("g{n}"))?.set_parent_window(format!("g{}", n / 2), until())?.done()
+                })
+            },
+            [has_incomplete; 2],
+        ),
+    ]
+}
+
+fn plan(present: &Arc<CompiledTenant>, change: impl FnOnce(&Tx) -> Result<()>) -> Plan {
+    let context = CommitContext { commit: CommitId::random(), at: at(0), new_id: Uuid::new_v4 };
+    let ((), plan) = Tx::run(Draft::new(Arc::clone(present), context), change).unwrap();
+    assert!(!plan.changes.is_empty(), "the change must have an effect");
+    plan
+}
+
+#[test]
+fn a_change_of_roles_and_groups_visits_no_user_in_whatever_form_a_tenant_is() {
+    for Variant { name, bound, more, is_so } in variants() {
+        let catalog = Arc::new(CompiledCatalog::with_bound(Catalog::empty(), bound));
+        let load = |records: &BTreeMap<RecordKey, Record>, position| {
+            Arc::new(build(&catalog, &Arc::new(catalog.open()), records, position))
+        };
+        let tenant = TenantRecord { slug: TenantSlug::new("t").unwrap(), name: Name::new("T").unwrap() };
+        let position =
+            Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
+        let empty = load(&[(RecordKey::Tenant, Record::Tenant(tenant))].into(), position);
+        let populated = |tx: &Tx| populate(tx, VARIANT_USERS).and_then(|()| more(tx));
+        let grown = plan(&empty, populated).next;
+        let records = grown.state.records().map(|record| (record.key(), record)).collect();
+        let loaded = load(&records, grown.position);
+        for ((mut present, is_so), how) in [grown, loaded].into_iter().zip(is_so).zip(["grown", "loaded"]) {
+            assert!(is_so(&present.state), "{name}, {how}");
+            for (what, change) in CHANGES {
+                USERS_LOOKED_AT.set(0);
+                let next = plan(&present, change).next;
+                let found = (USERS_LOOKED_AT.get(), shares_users(&present.state, &next.state));
+                assert_eq!(found, (0, true), "{name}, {how}: {what}");
+                present = next;
+            }
+            let snapshot = Snapshot(present);
+            let moment = snapshot.at(at(0));
+            assert_eq!(
+                moment.check("user0", "res1:new"),
+                moment.who_can("res1:new").contains("user0"),
+                "{name}, {how}"
+            );
+        }
+    }
 }
 
 /// R14: only users below a changed edge are looked at, and only if a separation names a role above it.

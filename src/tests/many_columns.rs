@@ -39,11 +39,11 @@ fn compare(tenant: &Tenant, memberships: &Memberships, suspended: Option<usize>,
             let id = moment.user(&key).unwrap().id;
             let handle = moment.user_handle(id).unwrap();
             let near = held.iter().flat_map(|(group, _)| [*group, (group + 1) % GROUPS, (group + GROUPS - 1) % GROUPS]);
-            let mut given = 0;
+            let mut allowed = 0;
             for n in near.chain([0, GROUPS - 1]).collect::<std::collections::BTreeSet<_>>() {
                 let gives = |(group, window): &(usize, Window)| *group == n && window.contains(instant);
                 let expected = suspended != Some(user) && held.iter().any(gives);
-                given += usize::from(expected);
+                allowed += usize::from(expected);
                 let permission = format!("p:{n}");
                 let answers = [
                     moment.check(id, &permission),
@@ -56,7 +56,7 @@ fn compare(tenant: &Tenant, memberships: &Memberships, suspended: Option<usize>,
                 ];
                 assert_eq!(answers, [expected; 7], "{about}: {key}, {permission} at {instant}");
             }
-            assert_eq!(moment.effective(id).len(), given, "{about}: {key} at {instant}");
+            assert_eq!(moment.effective(id).len(), allowed, "{about}: {key} at {instant}");
         }
     }
 }
@@ -110,7 +110,9 @@ fn users_of_groups_with_columns_beyond_those_of_a_summary_are_answered() {
         })
     };
     loaded.update(deleted).unwrap();
-    memberships.iter_mut().for_each(|held| held.retain(|(group, _)| !is_deleted(*group)));
+    for held in &mut memberships {
+        held.retain(|(group, _)| !is_deleted(*group));
+    }
     compare(&loaded, &memberships, Some(7), "deleted");
     loaded
         .update(|tx| {

@@ -226,7 +226,9 @@ fn compare_one_permission_each(tenant: &Tenant, memberships: &Memberships, about
             let id: UserId = moment.user(&key).unwrap().id;
             let handle = moment.user_handle(id).unwrap();
             let mut expected = [false; OWN];
-            held.iter().for_each(|(group, window)| expected[*group] |= window.contains(instant));
+            for (group, window) in held {
+                expected[*group] |= window.contains(instant);
+            }
             let effective = moment.effective(id);
             let many: Vec<bool> = moment.check_many(slugs.iter().map(|slug| (id, slug))).collect();
             for (p, expected) in expected.into_iter().enumerate() {

@@ -84,8 +84,7 @@ impl History {
     pub(super) fn leave_free_columns(&mut self, count: usize) {
         let create = |tx: &Tx| (0..count).try_for_each(|n| tx.create_group(&format!("gap:{n}"))?.done());
         let delete = |tx: &Tx| (0..count).try_for_each(|n| tx.delete_group(format!("gap:{n}")));
-        let steps: [&dyn Fn(&Tx) -> Result<()>; 2] = [&create, &delete];
-        for step in steps {
+        for step in [&create as &dyn Fn(&Tx) -> Result<()>, &delete] {
             let ((), plan) = Tx::run(self.draft(), step).unwrap();
             let commit = (plan.next.position.revision, &plan.envelope, plan.changes.as_slice());
             self.conflicting = Arc::new(self.conflicting.advance([commit]).unwrap());

@@ -18,7 +18,7 @@ use crate::model::records::{
 };
 use crate::plan::{CommitContext, Draft, Plan, UserEdit};
 use crate::resolver::snapshot::compiled_catalog::CompiledCatalog;
-use crate::resolver::snapshot::indexed_user::Indexed;
+use crate::resolver::snapshot::index_entry::EntryRef;
 use crate::resolver::snapshot::source::{Ever, Given};
 use crate::resolver::snapshot::state::{RowBound, State};
 use crate::resolver::snapshot::table::USERS_LOOKED_AT;
@@ -172,8 +172,8 @@ const fn variant(name: &'static str, more: Change, is_so: [fn(&State) -> bool; 2
     Variant { name, bound: RowBound::USUAL, more, is_so }
 }
 
-fn count_entries(state: &State, of: impl Fn(Indexed<'_>) -> bool) -> usize {
-    state.users.all().filter(|n| state.indexed_user(state.users.id_at(*n).unwrap()).is_some_and(&of)).count()
+fn count_entries(state: &State, of: impl Fn(EntryRef<'_>) -> bool) -> usize {
+    state.users.all().filter(|n| state.index_entry(state.users.id_at(*n).unwrap()).is_some_and(&of)).count()
 }
 
 fn has_incomplete(state: &State) -> bool {
@@ -189,7 +189,7 @@ fn variants() -> [Variant; 8] {
         |state| count_entries(state, |entry| entry.steady().is_some()) > 100,
         |state| count_entries(state, |entry| entry.steady().is_some() && entry.has_parts()) > 100,
     ];
-    let half_lines = |state: &State| state.indexed_users.width() == Width::HalfLine;
+    let half_lines = |state: &State| state.user_index.width() == Width::HalfLine;
     let gives_all = |state: &State| state.groups.all().all(|n| state.group_rows.get(n).unwrap().always == Given::All);
     let used_up = |state: &State| {
         let unknown = state.groups.all().filter(|n| state.group_rows.get(*n).unwrap().ever == Ever::Unknown);
@@ -212,13 +212,13 @@ fn variants() -> [Variant; 8] {
             },
             steady,
         ),
-        variant("entries of a line", |_| Ok(()), [half_lines, |state| state.indexed_users.width() == Width::Line]),
+        variant("entries of a line", |_| Ok(()), [half_lines, |state| state.user_index.width() == Width::Line]),
         variant(
             "entries of two lines",
             |tx| {
                 each_user(tx, |n, user| user.set_groups((0..8).map(|k| format!("g{}", (n + k * 7) % GROUPS))).map(drop))
             },
-            [half_lines, |state| state.indexed_users.width() == Width::TwoLines],
+            [half_lines, |state| state.user_index.width() == Width::TwoLines],
         ),
         variant(
             "a role that grants everything",

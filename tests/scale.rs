@@ -14,7 +14,7 @@ fn acme() -> Tenant {
     Authorizer::in_memory().create_tenant("acme", "Acme").unwrap()
 }
 
-/// A tenant, and a function that loads it from its store in another process.
+/// A tenant, and a function that loads it from its store with another authorizer.
 fn acme_with_loads() -> (Tenant, impl Fn() -> Tenant) {
     let store = MemoryStore::default();
     let acme = Authorizer::builder().store(store.clone()).build().create_tenant("acme", "Acme").unwrap();
@@ -62,17 +62,17 @@ fn a_long_chain_of_groups_takes_linear_time() {
     assert!(acme.check("deep", "p:top") && load().check("deep", "p:top"));
 }
 
-/// The length of a chain in which every member gives something of its own. In release, all cached rows together would have
-/// many times as many words as the bound on them allows.
+/// The length of a chain in which every group or role gives a permission of its own. In release, unbounded rows would take
+/// many times the words of the budget.
 const CHAIN: usize = if cfg!(debug_assertions) { 3_000 } else { 100_000 };
 const MIDDLE: usize = CHAIN / 2;
 const LAST: usize = CHAIN - 1;
 
-/// Where users are in a chain in which member `n` gives permission `n`, and everything that is above it.
+/// The users, and the place of each in the chain. Place `n` gives permission `n` and everything above it.
 const PLACES: [(&str, usize); 3] = [("top", 0), ("middle", MIDDLE), ("bottom", LAST)];
 
-/// Compares what these users may do with what a user at a place is expected to have of each permission.
-fn chain_answers(tenant: &Tenant, expected: impl Fn(usize, usize) -> bool) {
+/// Compares the answers for these users with `expected(place, permission)`.
+fn assert_chain(tenant: &Tenant, expected: impl Fn(usize, usize) -> bool) {
     for (user, place) in PLACES {
         for n in [0, 1, MIDDLE - 1, MIDDLE, MIDDLE + 1, LAST - 1, LAST] {
             let (permission, expected) = (format!("p:{n}"), expected(place, n));
@@ -84,10 +84,10 @@ fn chain_answers(tenant: &Tenant, expected: impl Fn(usize, usize) -> bool) {
     assert_eq!(tenant.explain("bottom", "p:0").is_allowed(), expected(LAST, 0));
 }
 
-/// The same for the tenant and for a process that loads it.
-fn chain_is_answered(acme: &Tenant, load: impl Fn() -> Tenant, expected: impl Fn(usize, usize) -> bool) {
-    chain_answers(acme, &expected);
-    chain_answers(&load(), &expected);
+/// Checks the tenant, and the same tenant loaded by another authorizer.
+fn assert_chain_also_loaded(acme: &Tenant, load: impl Fn() -> Tenant, expected: impl Fn(usize, usize) -> bool) {
+    assert_chain(acme, &expected);
+    assert_chain(&load(), &expected);
 }
 
 fn create_permissions_and_roles(tx: &Tx) -> rolecall::Result<()> {
@@ -100,7 +100,7 @@ fn create_permissions_and_roles(tx: &Tx) -> rolecall::Result<()> {
 }
 
 #[test]
-fn a_long_chain_of_groups_with_a_grant_each_is_answered_before_and_after_changes() {
+fn checks_on_a_long_chain_of_groups_are_right_before_and_after_changes() {
     let (acme, load) = acme_with_loads();
     acme.update(|tx| {
         create_permissions_and_roles(tx)?;
@@ -114,16 +114,16 @@ fn a_long_chain_of_groups_with_a_grant_each_is_answered_before_and_after_changes
         PLACES.iter().try_for_each(|(user, place)| tx.user(*user)?.join(format!("g{place}"))?.done())
     })
     .unwrap();
-    chain_is_answered(&acme, &load, |place, n| n <= place);
+    assert_chain_also_loaded(&acme, &load, |place, n| n <= place);
     acme.update(|tx| tx.group("g0")?.unassign("r0")?.done()).unwrap();
-    chain_is_answered(&acme, &load, |place, n| (1..=place).contains(&n));
-    let parted = |tx: &Tx| tx.group(format!("g{MIDDLE}"))?.remove_parent(format!("g{}", MIDDLE - 1))?.done();
-    acme.update(parted).unwrap();
-    chain_is_answered(&acme, &load, |place, n| n <= place && n >= MIDDLE);
+    assert_chain_also_loaded(&acme, &load, |place, n| (1..=place).contains(&n));
+    let split = |tx: &Tx| tx.group(format!("g{MIDDLE}"))?.remove_parent(format!("g{}", MIDDLE - 1))?.done();
+    acme.update(split).unwrap();
+    assert_chain_also_loaded(&acme, &load, |place, n| n <= place && n >= MIDDLE);
 }
 
 #[test]
-fn a_long_chain_of_roles_with_a_grant_each_is_answered_before_and_after_changes() {
+fn checks_on_a_long_chain_of_roles_are_right_before_and_after_changes() {
     let (acme, load) = acme_with_loads();
     acme.update(|tx| {
         create_permissions_and_roles(tx)?;
@@ -131,11 +131,11 @@ fn a_long_chain_of_roles_with_a_grant_each_is_answered_before_and_after_changes(
         PLACES.iter().try_for_each(|(user, place)| tx.user(*user)?.assign(format!("r{place}"))?.done())
     })
     .unwrap();
-    chain_is_answered(&acme, &load, |place, n| n <= place);
+    assert_chain_also_loaded(&acme, &load, |place, n| n <= place);
     acme.update(|tx| tx.role("r0")?.revoke("p:0")?.done()).unwrap();
-    chain_is_answered(&acme, &load, |place, n| (1..=place).contains(&n));
+    assert_chain_also_loaded(&acme, &load, |place, n| (1..=place).contains(&n));
     acme.update(|tx| tx.role(format!("r{MIDDLE}"))?.exclude(format!("r{}", MIDDLE - 1))?.done()).unwrap();
-    chain_is_answered(&acme, &load, |place, n| n <= place && n >= MIDDLE);
+    assert_chain_also_loaded(&acme, &load, |place, n| n <= place && n >= MIDDLE);
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl Variation {
         self.users
     }
 
-    /// Whether one role grants `*`, or all that a document has. Then nobody else can be the only one who may do something.
+    /// Whether one role gives every permission. Then its holders may do everything, so no assertion that only others may do
+    /// something holds.
     pub(crate) fn has_star(&self) -> bool {
         self.star
     }

@@ -22,20 +22,20 @@ pub(crate) fn variations() {
     let sized = |variation: Variation| if is_wanted(&S) && !is_wanted(&M) { variation.short() } else { variation };
     let plain = sized(Variation::PLAIN);
     widths(plain.users());
-    of(&Varied::draw(plain));
+    print_memory(&Varied::draw(plain));
     for variation in Variation::ALL.into_iter().filter(|variation| NAMES.contains(&variation.name)) {
-        of(&Varied::draw(sized(variation)));
+        print_memory(&Varied::draw(sized(variation)));
     }
     let documents = documents();
     if documents.is_empty() {
         println!("V9 is left out: ROLECALL_ROLES does not name a document");
     }
     for path in documents {
-        of(&Varied::of_document(&path, plain.users()));
+        print_memory(&Varied::of_document(&path, plain.users()));
     }
 }
 
-fn of(varied: &Varied) {
+fn print_memory(varied: &Varied) {
     varied.print();
     let (variation, records) = (varied.variation, varied.records());
     let users = i64::from(variation.users());
@@ -67,10 +67,11 @@ fn megabytes(bytes: i64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// What roles and groups give, computed in advance: the difference to a tenant whose permissions have been removed from its
-/// catalog. They are granted there as often, but nobody has them. Users do not count.
+/// Returns the bytes of cached rows and columns: the difference to the same tenant with its permissions removed from the
+/// catalog, where grants give nothing. Users are left out.
 ///
-/// The rows of the permissions themselves also differ. How much is known from a tenant in which one role grants each of them.
+/// The permission entities differ, too. A tenant in which one role grants every permission shows by how much, and that is
+/// subtracted.
 fn rows_and_columns(records: &[Record]) -> i64 {
     let is_of_users = |record: &Record| match record {
         Record::User(_) | Record::Membership(_) => true,
@@ -85,10 +86,10 @@ fn rows_and_columns(records: &[Record]) -> i64 {
         Some(Record::Grant(Grant { role: role.id, granted }))
     });
     let permissions = all.iter().filter(|record| matches!(record, Record::Permission(_)));
-    let alone: Vec<Record> =
+    let permissions_only: Vec<Record> =
         permissions.cloned().chain([Record::Role(role.clone())]).chain(each.collect::<Vec<_>>()).collect();
     let difference = |records: &[Record]| bytes(records.to_vec()) - bytes(without_permissions(records));
-    difference(&all) - difference(&alone)
+    difference(&all) - difference(&permissions_only)
 }
 
 /// The same records, where the catalog had the permissions and does not have them any more.
@@ -127,5 +128,9 @@ fn widths(users: u32) {
     };
     let more = |groups| (tenant(users / 8 + 1, groups) - tenant(users / 8, groups)) / i64::from(users);
     // Six groups fit into half a line, and 22 into a line.
-    println!("id table: a line takes {} bytes a user more than half a line; two lines take {} more", more(7), more(23));
+    println!(
+        "id table: an entry of a line takes {} bytes more than one of half a line, an entry of two lines {} more",
+        more(7),
+        more(23)
+    );
 }

@@ -7,6 +7,7 @@
 //! ROLECALL_SIZES=S,M,L cargo bench -p rolecall-benches --bench ratios       # with L, and S compared with L: about 5 GB of memory
 //! ROLECALL_SIZES=M cargo bench -p rolecall-benches --bench ratios -- P1 P8  # a part
 //! ROLECALL_SIZES=none cargo bench -p rolecall-benches --bench ratios -- V8/who_can  # a line of one variation
+//! ROLECALL_WARM=1 ROLECALL_SIZES=none cargo bench -p rolecall-benches --bench ratios -- V8/by_id/latency  # with warm caches
 //! ```
 //!
 //! Each line also has the ratio of the fastest rounds, since other programs on a shared machine distort the medians.
@@ -523,9 +524,12 @@ fn per(count: u32, each: impl FnMut(usize)) -> f64 {
     nanos(start.elapsed()) / f64::from(count)
 }
 
-/// Runs `count` questions after half of them, which warm the caches up. Returns the average time of one.
-fn warmed_up(count: usize, mut run: impl FnMut(usize)) -> f64 {
-    run(count / 2);
+/// Runs `count` questions and returns the average time of one. If `ROLECALL_WARM` is set, half of them are asked before, so
+/// that caches hold more of the organisation than an application with other work finds there.
+fn time_questions(count: usize, mut run: impl FnMut(usize)) -> f64 {
+    if std::env::var_os("ROLECALL_WARM").is_some() {
+        run(count / 2);
+    }
     let start = Instant::now();
     run(count);
     each(start, count)

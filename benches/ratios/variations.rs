@@ -32,11 +32,11 @@ use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied, documents};
 use crate::varied_by_hand::{ByHand, by_hand};
-use crate::varied_changes::{Changes, Drawing};
+use crate::varied_changes::{ChangeSampler, Changes};
 use crate::varied_reads::Reads;
-use crate::{each, per, warmed_up};
+use crate::{each, per, time_questions};
 
-/// How many questions a turn of checks asks, after half of them to warm the caches up.
+/// How many questions a turn of checks asks.
 const QUESTIONS: usize = 1 << 17;
 const FEW_QUESTIONS: usize = 1 << 14;
 
@@ -259,7 +259,7 @@ fn checks(table: &Table, plain: &Subject, varied: &Subject) {
         latency(&s.by_handle, |(user, permission)| s.held.check(*user, *permission))
     });
     compare(table, "check_many", both, 15, goal, |s| {
-        warmed_up(s.by_id.len(), |count| {
+        time_questions(s.by_id.len(), |count| {
             black_box(s.held.check_many(s.by_id[..count].iter().copied()).filter(|may| *may).count());
         })
     });
@@ -322,14 +322,14 @@ fn answers(table: &Table, plain: &Subject, varied: &Subject) {
 
 /// Each change is undone, and at the end both tenants are as they were.
 fn changes(table: &Table, plain: &Subject, varied: &Subject) {
-    type Draw<'a> = fn(Drawing<'a>) -> Changes<'a>;
+    type Draw<'a> = fn(ChangeSampler<'a>) -> Changes<'a>;
     let lines: [(&str, Draw<'_>); 6] = [
-        ("grant", Drawing::grants),
-        ("role_grants_replaced", Drawing::role_grants),
-        ("reparent", Drawing::parents),
-        ("member", Drawing::members),
-        ("thousand_members", Drawing::thousand_members),
-        ("permission", Drawing::permissions),
+        ("grant", ChangeSampler::grants),
+        ("role_grants_replaced", ChangeSampler::role_grants),
+        ("reparent", ChangeSampler::parents),
+        ("member", ChangeSampler::members),
+        ("thousand_members", ChangeSampler::thousand_members),
+        ("permission", ChangeSampler::permissions),
     ];
     let name = varied.variation.name;
     let is_named =
@@ -339,7 +339,7 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
     let before = lines.iter().any(|(what, _)| wanted(what)).then(|| [content(plain), content(varied)]);
     for (what, draw) in lines {
         if wanted(what) {
-            changed(table, what, varied, [plain, varied].map(|s| draw(Drawing::new(&s.tenant, &s.varied))));
+            changed(table, what, varied, [plain, varied].map(|s| draw(ChangeSampler::new(&s.tenant, &s.varied))));
         }
     }
     creations(table, plain, varied);
@@ -549,7 +549,7 @@ fn administration(table: &Table, plain: &Subject, varied: &Subject) {
 }
 
 fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
-    warmed_up(list.len(), |count| {
+    time_questions(list.len(), |count| {
         let mut answer = 0;
         for n in 0..count {
             answer = usize::from(ask(&list[(n + answer) % list.len()]));
@@ -559,7 +559,7 @@ fn latency<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
 }
 
 fn throughput<Q>(list: &[Q], ask: impl Fn(&Q) -> bool) -> f64 {
-    warmed_up(list.len(), |count| {
+    time_questions(list.len(), |count| {
         black_box(list[..count].iter().filter(|one| ask(one)).count());
     })
 }

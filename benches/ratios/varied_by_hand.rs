@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use crate::common::by_hand::Fast;
 use crate::common::organisation::now;
+use crate::time_questions;
 use crate::varied::{Asked, Varied};
-use crate::warmed_up;
 
 /// A table by hand with rows of any length. One call asks all questions, so that rows of a fixed length stay fast.
 pub(crate) trait ByHand {
@@ -35,7 +35,7 @@ pub(crate) fn by_hand(varied: &Varied) -> Box<dyn ByHand> {
 
 impl<const N: usize> ByHand for Fast<N> {
     fn latency(&self, questions: &[Asked]) -> f64 {
-        warmed_up(questions.len(), |count| {
+        time_questions(questions.len(), |count| {
             let mut answer = 0;
             for n in 0..count {
                 let question = &questions[(n + answer) % questions.len()];
@@ -47,7 +47,7 @@ impl<const N: usize> ByHand for Fast<N> {
 
     fn throughput(&self, questions: &[Asked]) -> f64 {
         let ask = |question: &&Asked| self.check(&question.user.as_uuid(), question.permission);
-        warmed_up(questions.len(), |count| {
+        time_questions(questions.len(), |count| {
             black_box(questions[..count].iter().filter(ask).count());
         })
     }

@@ -1,9 +1,8 @@
 //! Changes of an organisation with one thing varied, each undone by the next commit.
 //!
-//! A change is used only if it gives a group or a user other permissions. Both commits are made once to find that out, which
-//! warms the caches up, and the bench fails if the second one does not undo the first. The groups that get other permissions
-//! are counted, because a change costs what it affects: if there are more of them in one organisation, the time for each of
-//! them says whether they are the cause.
+//! Each change is committed and undone once before it is timed, which warms the caches up. The bench fails if the second
+//! commit does not undo the first. A change that affects nobody is not used. A change costs what it affects, so the affected
+//! groups are counted. If one organisation has more of them, a second line gives the time for each.
 
 use std::time::Instant;
 
@@ -22,7 +21,7 @@ use crate::varied::Varied;
 const CHANGES: usize = 16;
 
 /// How many changes are drawn at most. Some affect nobody, because all who would get a permission have it already.
-const DRAWN: u32 = 400;
+const MOST_DRAWS: u32 = 400;
 
 type Call = Box<dyn Fn(&Tx) -> Result<()>>;
 
@@ -65,16 +64,16 @@ impl Changes<'_> {
 
 fn commit(tenant: &Tenant, call: &Call) {
     let committed = tenant.update(call).unwrap();
-    assert!(!committed.changes.is_empty(), "a commit that changes nothing measures nothing");
+    assert!(!committed.changes.is_empty(), "the commit changes nothing");
 }
 
 /// Who may get other permissions by a change.
-enum Concerned {
+enum Candidates {
     Groups(Vec<u32>),
     Users(Vec<UserId>),
 }
 
-impl Concerned {
+impl Candidates {
     fn permissions(&self, moment: &Moment<'_>) -> Vec<PermissionSet> {
         match self {
             Self::Groups(groups) => groups.iter().map(|group| moment.effective_of_group(&*slug(*group))).collect(),
@@ -89,20 +88,20 @@ fn slug(group: u32) -> String {
 }
 
 /// Draws the changes of a tenant.
-pub(super) struct Drawing<'a> {
+pub(super) struct ChangeSampler<'a> {
     tenant: &'a Tenant,
     varied: &'a Varied,
     draws: Random,
 }
 
-impl<'a> Drawing<'a> {
+impl<'a> ChangeSampler<'a> {
     pub(super) fn new(tenant: &'a Tenant, varied: &'a Varied) -> Self {
         Self { tenant, varied, draws: Random::new(5) }
     }
 
     /// Commits a change and its opposite, and keeps it if it affects anybody.
-    fn keep(&self, changes: &mut Changes<'a>, concerned: &Concerned, [make, undo]: [Call; 2]) {
-        let permissions = || concerned.permissions(&self.tenant.snapshot().at(now()));
+    fn keep(&self, changes: &mut Changes<'a>, candidates: &Candidates, [make, undo]: [Call; 2]) {
+        let permissions = || candidates.permissions(&self.tenant.snapshot().at(now()));
         let before = permissions();
         commit(self.tenant, &make);
         let after = permissions();
@@ -118,13 +117,13 @@ impl<'a> Drawing<'a> {
     fn draw(
         &mut self,
         count: usize,
-        mut one: impl FnMut(&Self, &mut Random) -> Option<(Concerned, [Call; 2])>,
+        mut one: impl FnMut(&Self, &mut Random) -> Option<(Candidates, [Call; 2])>,
     ) -> Changes<'a> {
         let mut changes = Changes { tenant: self.tenant, all: Vec::new(), parts: 1 };
         let mut draws = self.draws.clone();
-        for _ in 0..DRAWN {
-            if let Some((concerned, calls)) = one(self, &mut draws) {
-                self.keep(&mut changes, &concerned, calls);
+        for _ in 0..MOST_DRAWS {
+            if let Some((candidates, calls)) = one(self, &mut draws) {
+                self.keep(&mut changes, &candidates, calls);
             }
             if changes.all.len() == count {
                 break;
@@ -145,17 +144,17 @@ impl<'a> Drawing<'a> {
                 Box::new(move |tx| tx.role(role_id(role))?.grant(permission_id(granted))?.done()),
                 Box::new(move |tx| tx.role(role_id(role))?.revoke(permission_id(granted))?.done()),
             ];
-            Some((Concerned::Groups(groups), calls))
+            Some((Candidates::Groups(groups), calls))
         })
     }
 
     /// A role that groups have gets twenty other grants. Those with about twenty grants and no pattern are drawn.
     pub(super) fn role_grants(mut self) -> Changes<'a> {
-        let is_usual = |role: &u32| {
+        let is_typical = |role: &u32| {
             let (grants, patterns) = self.varied.grants_of(*role);
             patterns.is_empty() && (12..=28).contains(&grants.len())
         };
-        let roles: Vec<u32> = (0..self.varied.variation.roles()).filter(is_usual).collect();
+        let roles: Vec<u32> = (0..self.varied.variation.roles()).filter(is_typical).collect();
         self.draw(CHANGES, |this, draws| {
             let role = roles[draws.below(u32::try_from(roles.len()).unwrap()) as usize];
             let groups = this.varied.inheriting_roles(&[role]);
@@ -165,7 +164,7 @@ impl<'a> Drawing<'a> {
             let set = |grants: Vec<PermissionId>| -> Call {
                 Box::new(move |tx| tx.role(role_id(role))?.set_grants(grants.iter().copied()).map(drop))
             };
-            (!groups.is_empty()).then(|| (Concerned::Groups(groups), [set(other), set(own)]))
+            (!groups.is_empty()).then(|| (Candidates::Groups(groups), [set(other), set(own)]))
         })
     }
 
@@ -186,7 +185,7 @@ impl<'a> Drawing<'a> {
                     group.remove_parent(&*slug(from))?.add_parent_during(&*slug(to), window)?.done()
                 })
             };
-            Some((Concerned::Groups(groups), [move_to(old, new), move_to(new, old)]))
+            Some((Candidates::Groups(groups), [move_to(old, new), move_to(new, old)]))
         })
     }
 
@@ -209,7 +208,7 @@ impl<'a> Drawing<'a> {
                 Box::new(move |tx| tx.create_permission(&created)?.done()),
                 Box::new(move |tx| tx.delete_permission(&*deleted)),
             ];
-            (!groups.is_empty()).then_some((Concerned::Groups(groups), calls))
+            (!groups.is_empty()).then_some((Candidates::Groups(groups), calls))
         })
     }
 
@@ -225,7 +224,7 @@ impl<'a> Drawing<'a> {
         changes
     }
 
-    fn new_members(&self, draws: &mut Random, count: usize) -> (Concerned, [Call; 2]) {
+    fn new_members(&self, draws: &mut Random, count: usize) -> (Candidates, [Call; 2]) {
         let mut pairs: Vec<(u32, u32)> = Vec::new();
         while pairs.len() < count {
             let pair = (draws.below(self.varied.variation.users()), draws.below(self.varied.variation.groups()));
@@ -249,6 +248,6 @@ impl<'a> Drawing<'a> {
                 leaving.iter().try_for_each(|(user, group)| tx.group(&**group)?.remove_member(*user)?.done())
             }),
         ];
-        (Concerned::Users(users), calls)
+        (Candidates::Users(users), calls)
     }
 }

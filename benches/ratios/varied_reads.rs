@@ -7,8 +7,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use crate::time_questions;
 use crate::varied::{Asked, Varied};
-use crate::warmed_up;
 
 /// The columns in a cache line, one bit each.
 const COLUMNS: usize = 512;
@@ -67,7 +67,7 @@ impl Reads {
 
     /// Nanoseconds for a question that waits for the last answer.
     pub(crate) fn latency(&self) -> f64 {
-        warmed_up(self.questions.len(), |count| {
+        time_questions(self.questions.len(), |count| {
             let mut answer = 0;
             for n in 0..count {
                 let places = &self.questions[(n + answer) % self.questions.len()];

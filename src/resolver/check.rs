@@ -90,7 +90,7 @@ fn decided_by(state: &State, user: EntryRef<'_>, permission: u32, when: &When<'_
     (given == 0 && complete()).then_some(false)
 }
 
-/// Which of these columns of a user, and of those behind them, have a permission: bit 0 is the first column.
+/// Returns a bit for each of these columns of a user, and of those behind them: whether it has the permission.
 #[inline]
 fn given_bits<const N: usize>(state: &State, first: &[u16; N], user: EntryRef<'_>, permission: u32) -> u64 {
     let mut given = state.columns.given(first, permission);

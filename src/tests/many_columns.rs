@@ -1,5 +1,4 @@
-//! Tests that users are answered whose groups have columns beyond those that a summary can hold. The tests of this crate's
-//! modules have a low limit for that, which is 65,535 otherwise.
+//! Tests checks of users whose groups have columns above the highest that a summary can hold: 65,535, and 255 in unit tests.
 
 use crate::blocking::{Authorizer, Tenant};
 use crate::model::clock::ManualClock;
@@ -62,7 +61,7 @@ fn compare(tenant: &Tenant, memberships: &Memberships, suspended: Option<usize>,
 }
 
 #[test]
-fn users_of_groups_with_columns_beyond_those_of_a_summary_are_answered() {
+fn checks_are_right_for_users_with_columns_beyond_a_summary() {
     let store = MemoryStore::default();
     let open = || Authorizer::builder().store(store.clone()).clock(ManualClock::new(at(0))).build();
     let grown = open().create_tenant("acme", "Acme").unwrap();
@@ -103,13 +102,13 @@ fn users_of_groups_with_columns_beyond_those_of_a_summary_are_answered() {
 
     // Groups are deleted and others created, which have their columns.
     let is_deleted = |n: usize| n % 3 == 0;
-    let deleted = |tx: &Tx| {
+    let delete = |tx: &Tx| {
         (0..GROUPS).filter(|n| is_deleted(*n)).try_for_each(|n| {
             tx.delete_group(format!("g{n}"))?;
             tx.delete_role(format!("r{n}"))
         })
     };
-    loaded.update(deleted).unwrap();
+    loaded.update(delete).unwrap();
     for held in &mut memberships {
         held.retain(|(group, _)| !is_deleted(*group));
     }

@@ -148,14 +148,14 @@ fn a_change_of_roles_and_groups_visits_no_user() {
     assert!(acme.check("user0", "res1:new") == acme.now().who_can("res1:new").contains("user0"));
 }
 
-/// A tenant in a form that is less usual.
+/// A tenant that differs from the usual one in one thing.
 struct Variant {
     name: &'static str,
     bound: RowBound,
-    /// What makes it so, beside the usual content.
-    more: Change,
-    /// Whether it is so, when it has grown by updates and after a load.
-    is_so: [fn(&State) -> bool; 2],
+    /// Applied to the usual content.
+    change: Change,
+    /// Whether the tenant has this form, when it has grown by updates and after a load.
+    has_form: [fn(&State) -> bool; 2],
 }
 
 const VARIANT_USERS: usize = 300;
@@ -168,8 +168,8 @@ fn each_user(tx: &Tx, mut call: impl FnMut(usize, UserEdit<'_>) -> Result<()>) -
     (0..VARIANT_USERS).try_for_each(|n| call(n, tx.user(format!("user{n}"))?))
 }
 
-const fn variant(name: &'static str, more: Change, is_so: [fn(&State) -> bool; 2]) -> Variant {
-    Variant { name, bound: RowBound::USUAL, more, is_so }
+const fn variant(name: &'static str, change: Change, has_form: [fn(&State) -> bool; 2]) -> Variant {
+    Variant { name, bound: RowBound::USUAL, change, has_form }
 }
 
 fn count_entries(state: &State, of: impl Fn(EntryRef<'_>) -> bool) -> usize {
@@ -198,7 +198,7 @@ fn variants() -> [Variant; 8] {
     let small = RowBound { per_edge: 0, extra: 20 };
     [
         variant(
-            "one membership in three has a window",
+            "one membership of each user has a window",
             |tx| each_user(tx, |n, user| user.set_membership_window(format!("g{}", n % GROUPS), until()).map(drop)),
             windowed,
         ),
@@ -258,8 +258,8 @@ fn plan(present: &Arc<CompiledTenant>, change: impl FnOnce(&Tx) -> Result<()>) -
 }
 
 #[test]
-fn a_change_of_roles_and_groups_visits_no_user_in_whatever_form_a_tenant_is() {
-    for Variant { name, bound, more, is_so } in variants() {
+fn a_change_of_roles_and_groups_visits_no_user_in_any_variant() {
+    for Variant { name, bound, change, has_form } in variants() {
         let catalog = Arc::new(CompiledCatalog::with_bound(Catalog::empty(), bound));
         let load = |records: &BTreeMap<RecordKey, Record>, position| {
             Arc::new(build(&catalog, &Arc::new(catalog.open()), records, position))
@@ -268,12 +268,12 @@ fn a_change_of_roles_and_groups_visits_no_user_in_whatever_form_a_tenant_is() {
         let position =
             Position { tenant_id: TenantId::random(), revision: Revision::FIRST, commit: CommitId::random() };
         let empty = load(&[(RecordKey::Tenant, Record::Tenant(tenant))].into(), position);
-        let populated = |tx: &Tx| populate(tx, VARIANT_USERS).and_then(|()| more(tx));
+        let populated = |tx: &Tx| populate(tx, VARIANT_USERS).and_then(|()| change(tx));
         let grown = plan(&empty, populated).next;
         let records = grown.state.records().map(|record| (record.key(), record)).collect();
         let loaded = load(&records, grown.position);
-        for ((mut present, is_so), how) in [grown, loaded].into_iter().zip(is_so).zip(["grown", "loaded"]) {
-            assert!(is_so(&present.state), "{name}, {how}");
+        for ((mut present, has_form), how) in [grown, loaded].into_iter().zip(has_form).zip(["grown", "loaded"]) {
+            assert!(has_form(&present.state), "{name}, {how}");
             for (what, change) in CHANGES {
                 USERS_LOOKED_AT.set(0);
                 let next = plan(&present, change).next;

@@ -141,7 +141,7 @@ impl Columns {
         }
     }
 
-    /// The same for as many columns as most users hold at most.
+    /// The same for the usual number of columns.
     #[inline]
     pub(crate) fn any_of_usual(&self, columns: &[u16; USUAL], permission: u32) -> bool {
         self.fold(columns, permission, |all, bit| all | bit) & 1 == 1
@@ -158,7 +158,7 @@ impl Columns {
         self.any_of_chunks(self.any_of_usual(first, permission), chunks, permission) || self.any_of_few(few, permission)
     }
 
-    /// The same for columns in chunks, if none was found before. Nothing follows a chunk that begins with padding.
+    /// The same for columns in chunks; `true` if `found`. A chunk that begins with padding is the end.
     #[inline]
     pub(crate) fn any_of_chunks<'a>(
         &self,
@@ -177,7 +177,7 @@ impl Columns {
         joined & 1 == 1
     }
 
-    /// Which of these columns, of which there are 1 to 64, have a permission: bit 0 is the first column.
+    /// Returns a bit for each of these 1 to 64 columns: whether it has the permission. Bit 0 is the first one.
     #[inline]
     pub(crate) fn given<const N: usize>(&self, columns: &[u16; N], permission: u32) -> u64 {
         let reversed = self.fold(columns, permission, |all, bit| all << 1 | (bit & 1));

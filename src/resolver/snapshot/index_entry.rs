@@ -1,11 +1,12 @@
-//! An index entry of a user: the data that a check by id reads. It fills half a cache line, and its place follows from the
-//! hash of the id. Where users have many sources, it goes on in one *part* or three of as many bytes (`user_index.rs`).
+//! An index entry of a user: the data that a check by id reads. Its *head* fills half a cache line. Where users have many
+//! sources, one or three *parts* of 16 columns follow (`user_index.rs`). The entry copies the user's summary (I11) in one of
+//! four forms:
 //!
-//! It has a copy of the user's summary (I11), in one of four forms. Two are complete but for windows: up to six columns
-//! that are always held, or up to five of which some are held within windows. With up to four columns, at least half of
-//! them within windows, it says instead which of them are active within one span of time (`steady_span.rs`). That form is
-//! not used if more than three are inactive in the span. Of everything else it has the first six columns that are always
-//! held, which often decide. Where it does not decide, its number leads to the summary. Each part has 16 more columns.
+//! - complete: all columns, each always held;
+//! - windowed: all columns, some of them within windows. Takes one place more;
+//! - steady: all columns, and which are active within one span of time (`steady_span.rs`). Takes two places more. Used if at
+//!   least half are within windows and at most three are inactive in the span;
+//! - partial: columns that are always held, as many as fit. Where they do not decide, the number leads to the summary.
 //!
 //! Next: `user_index.rs`, where index entries are stored; `check.rs`, which reads them.
 
@@ -18,7 +19,7 @@ use super::user_summaries::{Held, UserSummary};
 use crate::model::records::Timestamp;
 use crate::resolver::tables::persistent_hash_table::{Item, ItemRef};
 
-/// The first half line of an entry. The number of columns is the usual one of a summary.
+/// The first half line of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct EntryHead {
@@ -31,7 +32,7 @@ pub(crate) struct EntryHead {
 /// Columns behind the first ones.
 pub(crate) type Part = [[u16; CHUNK]; 2];
 
-pub(crate) const IN_PART: usize = 2 * CHUNK;
+pub(crate) const COLUMNS_IN_PART: usize = 2 * CHUNK;
 
 /// An entry with all its parts.
 pub(crate) type Entry<const PARTS: usize> = (EntryHead, [Part; PARTS]);
@@ -51,13 +52,13 @@ const STEADY: u32 = 3 << 30;
 const FORM: u32 = STEADY;
 
 /// If some columns are held within windows, these come first, and the last place of the first half line has their number.
-const BESIDE_WINDOWED: usize = 1;
-type FirstWindowed = [u16; USUAL - BESIDE_WINDOWED];
+const WINDOWED_TRAILER: usize = 1;
+type FirstWindowed = [u16; USUAL - WINDOWED_TRAILER];
 
 /// With a span, the columns come first that are not active in it. The last two places of the first half line have their
 /// number and the span.
-const BESIDE_STEADY: usize = 2;
-type FirstSteady = [u16; USUAL - BESIDE_STEADY];
+const STEADY_TRAILER: usize = 2;
+type FirstSteady = [u16; USUAL - STEADY_TRAILER];
 
 /// The most columns that are not active in the span.
 const MOST_INACTIVE: usize = (1 << (u16::BITS - START_BITS)) - 1;
@@ -169,12 +170,12 @@ impl EntryHead {
     /// The entry of a user with this number.
     pub(crate) fn entry<const PARTS: usize>(id: Uuid, number: u32, summary: &UserSummary) -> Entry<PARTS> {
         let content = match summary {
-            UserSummary::Held(held) => Content::of(held, USUAL + PARTS * IN_PART),
+            UserSummary::Held(held) => Content::of(held, USUAL + PARTS * COLUMNS_IN_PART),
             UserSummary::Absent | UserSummary::Suspended | UserSummary::Wide => Content::without_columns(),
         };
         let (mut columns, mut parts) = ([0; USUAL], [Self::NO_PART; PARTS]);
-        let (first, last) = columns.split_at_mut(USUAL - content.beside.len());
-        last.copy_from_slice(&content.beside);
+        let (first, last) = columns.split_at_mut(USUAL - content.trailer.len());
+        last.copy_from_slice(&content.trailer);
         let places = first.iter_mut().chain(parts.iter_mut().flatten().flatten());
         places.zip(content.columns).for_each(|(place, column)| *place = column);
         (Self { id, columns, tagged_number: number.saturating_add(1) | content.form }, parts)
@@ -186,7 +187,7 @@ struct Content {
     form: u32,
     columns: SmallVec<[u16; 14]>,
     /// The last places of the first half line: at most two.
-    beside: SmallVec<[u16; 2]>,
+    trailer: SmallVec<[u16; 2]>,
 }
 
 const START: u16 = (1 << START_BITS) - 1;
@@ -194,32 +195,32 @@ const START: u16 = (1 << START_BITS) - 1;
 impl Content {
     /// Of users whose summary has no columns.
     fn without_columns() -> Self {
-        Self { form: PARTIAL, columns: SmallVec::new(), beside: SmallVec::new() }
+        Self { form: PARTIAL, columns: SmallVec::new(), trailer: SmallVec::new() }
     }
 
     /// The most informative form that has room in this many places.
     fn of(held: &Held, places: usize) -> Self {
         let (count, windows) = (held.columns.len(), held.windows.len());
-        // Where more is held always than within windows, the windows seldom decide, and no clock need be read for the rest.
-        if windows * 2 >= count && (1..=places - BESIDE_STEADY).contains(&count) {
+        // If most columns are always held, windows seldom decide, and most checks need no clock.
+        if windows * 2 >= count && (1..=places - STEADY_TRAILER).contains(&count) {
             if let Some((SteadySpan { start, end }, active)) = SteadySpan::of(&held.windows) {
                 let is_active = |at: usize| at >= windows || active >> at & 1 == 1;
                 let (last, first): (Vec<_>, Vec<_>) = (0..count).zip(&held.columns).partition(|(at, _)| is_active(*at));
                 if let Some(inactive) = u16::try_from(first.len()).ok().filter(|n| usize::from(*n) <= MOST_INACTIVE) {
                     let columns = first.into_iter().chain(last).map(|(_, column)| *column).collect();
-                    return Self { form: STEADY, columns, beside: [start | inactive << START_BITS, end].into() };
+                    return Self { form: STEADY, columns, trailer: [start | inactive << START_BITS, end].into() };
                 }
             }
         }
         let some = |columns: &[u16]| SmallVec::from_slice(columns);
         if windows == 0 && count <= places {
-            return Self { form: COMPLETE, columns: some(&held.columns), beside: SmallVec::new() };
+            return Self { form: COMPLETE, columns: some(&held.columns), trailer: SmallVec::new() };
         }
-        if let (1.., true, Ok(windowed)) = (windows, count <= places - BESIDE_WINDOWED, u16::try_from(windows)) {
-            return Self { form: WINDOWED, columns: some(&held.columns), beside: [windowed].into_iter().collect() };
+        if let (1.., true, Ok(windowed)) = (windows, count <= places - WINDOWED_TRAILER, u16::try_from(windows)) {
+            return Self { form: WINDOWED, columns: some(&held.columns), trailer: [windowed].into_iter().collect() };
         }
         let always = held.columns.get(windows..).unwrap_or_default();
-        Self { form: PARTIAL, columns: some(always), beside: SmallVec::new() }
+        Self { form: PARTIAL, columns: some(always), trailer: SmallVec::new() }
     }
 }
 
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_has_six_columns_and_says_whether_they_are_complete() {
+    fn an_entry_has_six_columns_and_marks_whether_they_are_all() {
         read::<0, _>(9, &held(0, 6), |indexed| assert_eq!(indexed.always(), Some((&[1, 2, 3, 4, 5, 6], true))));
         for (unusual, always) in [
             (UserSummary::Absent, [0; 6]),
@@ -296,7 +297,7 @@ mod tests {
 
     /// All columns that fit are in the entry, and it says when they are active.
     fn every_column_is_stored<const PARTS: usize>() {
-        let most = USUAL + IN_PART * PARTS;
+        let most = USUAL + COLUMNS_IN_PART * PARTS;
         for (windowed, always) in (0..=most + 1).flat_map(|w| (0..=most + 1 - w).map(move |a| (w, a))) {
             let count = windowed + always;
             let expected: Vec<u16> = (1..).take(count).collect();
@@ -329,14 +330,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_says_which_columns_are_held_when() {
+    fn an_entry_stores_each_column_and_when_it_is_active() {
         every_column_is_stored::<0>();
         every_column_is_stored::<1>();
         every_column_is_stored::<3>();
     }
 
     #[test]
-    fn no_more_columns_are_inactive_in_a_span_than_an_entry_can_say() {
+    fn an_entry_with_a_span_has_at_most_three_inactive_columns() {
         let at = Timestamp::from_secs(90).unwrap();
         let asked = |inactive: i64| {
             let past = (0..inactive).map(|n| Window::until(Timestamp::from_secs(n * 3 + 3).unwrap()));

@@ -174,7 +174,7 @@ pub(crate) mod sealed {
             self.user(scope).map(FoundUsual::by_number)
         }
 
-        /// The other part. Calls `call` with the user, if index entries are wide.
+        /// Calls `call` with the user if index entries are wide: the other part of [`User::found`].
         #[inline]
         fn with_found_wide<'a, R>(&self, _: Scope<'a>, _: impl FnOnce(Found<'a>) -> R) -> Option<R> {
             None

@@ -116,7 +116,8 @@ pub(crate) fn users_of(state: &State, roles: &Bits, groups: &Bits, when: &When<'
     found
 }
 
-/// Whether a user holds one of these columns within a window that is active.
+/// Whether a user holds one of these columns within a window that is active. `at` is the instant of `when`, so that the
+/// clock is read once.
 fn holds_within_window(state: &State, user: u32, columns: &Bits, when: &When<'_>, at: Timestamp) -> bool {
     let is_meant = |column| columns.contains(column);
     match state.summaries.summary(user) {

@@ -34,7 +34,8 @@ pub(crate) struct RowBound {
 }
 
 impl RowBound {
-    /// 32 MiB for the rows beyond their own bound. Their columns take at most a bit for each source and permission.
+    /// 32 MiB for rows beyond their own bound. The budget does not bound the columns: they take at most a bit for each source
+    /// and permission, with sources rounded up to 4,096.
     pub(crate) const USUAL: Self = Self { per_edge: 16, extra: 4 << 20 };
 }
 

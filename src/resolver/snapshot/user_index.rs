@@ -1,33 +1,34 @@
 //! The index of users by id: where the hash of an id leads, with a copy of the user's summary.
 //!
-//! All index entries of a tenant have one width, the size of half a cache line, of a line, or of two. It is chosen when the users are
-//! loaded, for the sources that they have then, and kept until the tenant is loaded again. A tenant that begins empty has
-//! half lines. If not all sources of a user fit and those that do not decide, a check reads the summary, which costs one
-//! more wait for memory.
+//! All index entries of a tenant have one width, the size of half a cache line, of a line, or of two. It is chosen when
+//! the users are loaded, for the sources that they have then, and kept until the tenant is loaded again. A tenant that
+//! begins empty has half lines. If not all sources of a user fit and those that do not decide, a check reads the
+//! summary, which costs one more wait for memory.
 //!
-//! The first halves of the two entries of a pair of slots share a cache line. A check reads further lines only if the first
-//! half has no padding, and does not decide.
+//! The first halves of the two entries of a pair of slots share a cache line. A check reads further lines only if the
+//! first half is full. If the user has no windows and no source is incomplete, it reads them only if the first half
+//! does not give the permission.
 //!
-//! With half lines only, a check among users with up to 12 groups took 1.6 times as long as with up to 5, and with up to
-//! 40 groups 2.3 times. Next: `index_entry.rs`, the entries; `tables/persistent_hash_table.rs`, the table.
+//! With half lines only, a check among users with up to 12 groups took 1.6 times as long as with up to 5, and with up
+//! to 40 groups 2.3 times. Next: `index_entry.rs`, the entries; `tables/persistent_hash_table.rs`, the table.
 
 use uuid::Uuid;
 
 use super::columns::USUAL;
-use super::index_entry::{Entry, EntryHead, EntryRef, IN_PART};
+use super::index_entry::{COLUMNS_IN_PART, Entry, EntryHead, EntryRef};
 use super::user_summaries::UserSummary;
 use crate::model::records::Window;
 use crate::resolver::tables::persistent_hash_table::PersistentHashTable;
 
 /// The parts that an entry of a line, or of two, has behind its first half.
-const IN_A_LINE: usize = 1;
-const IN_TWO_LINES: usize = 3;
+const PARTS_IN_LINE: usize = 1;
+const PARTS_IN_TWO_LINES: usize = 3;
 /// A check has a bit for each column of an entry.
-const _: () = assert!(USUAL + IN_TWO_LINES * IN_PART <= 64);
+const _: () = assert!(USUAL + PARTS_IN_TWO_LINES * COLUMNS_IN_PART <= 64);
 
 /// How many columns an entry of each width is meant for. The tests of this crate's modules choose other widths sooner, so
 /// that small histories reach them.
-const FITS: [usize; 2] = if cfg!(test) { [2, 4] } else { [USUAL, USUAL + IN_PART] };
+const FITS: [usize; 2] = if cfg!(test) { [2, 4] } else { [USUAL, USUAL + COLUMNS_IN_PART] };
 
 /// A width is chosen if at most one user in so many has more sources than fit. If none is, the widest is.
 const ONE_IN: usize = 8;
@@ -50,16 +51,16 @@ pub(crate) struct UserIndex {
 
 #[derive(Clone, Debug)]
 enum Wide {
-    Lines(PersistentHashTable<EntryHead, IN_A_LINE>),
-    TwoLines(PersistentHashTable<EntryHead, IN_TWO_LINES>),
+    Lines(PersistentHashTable<EntryHead, PARTS_IN_LINE>),
+    TwoLines(PersistentHashTable<EntryHead, PARTS_IN_TWO_LINES>),
 }
 
 /// Collects entries for an index.
 #[derive(Debug)]
 pub(crate) enum UserIndexBuilder {
     HalfLines(Vec<Entry<0>>),
-    Lines(Vec<Entry<IN_A_LINE>>),
-    TwoLines(Vec<Entry<IN_TWO_LINES>>),
+    Lines(Vec<Entry<PARTS_IN_LINE>>),
+    TwoLines(Vec<Entry<PARTS_IN_TWO_LINES>>),
 }
 
 impl Width {

@@ -97,7 +97,7 @@ pub(crate) fn verify(state: &State) {
         let id = user.record.id.as_uuid();
         assert!(state.index_entry(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
         reach(match state.user_index.width() {
-            // A load would have chosen another width if most users were so.
+            // A load would have chosen another width for more than one such user in eight.
             Width::HalfLine if matches!(&summary, UserSummary::Held(held) if held.columns.len() > USUAL) => {
                 if user.sources().all(|(_, edge)| edge.window.is_always()) {
                     "an index entry of half a line without all columns"

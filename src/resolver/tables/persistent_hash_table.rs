@@ -262,8 +262,8 @@ impl<T: Item, const PARTS: usize> PersistentHashTable<T, PARTS> {
         let Some(last) = self.last.checked_add(1) else { return };
         let Some(low) = must(self.leaf_mut(last - (1 << last.ilog2())), LEAF) else { return };
         let is_high = |(item, _): &ItemWithParts<T, PARTS>| tag_of(item) >> last.ilog2() & 1 == 1;
-        let (high, cached): (Vec<_>, Vec<_>) = low.items().into_iter().partition(is_high);
-        *low = Leaf::of(&cached, ROOMY, tag_of);
+        let (high, low_items): (Vec<_>, Vec<_>) = low.items().into_iter().partition(is_high);
+        *low = Leaf::of(&low_items, ROOMY, tag_of);
         self.append(last as usize, Leaf::of(&high, ROOMY, tag_of));
         (self.last, self.mask) = (last, mask(last));
     }

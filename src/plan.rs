@@ -65,7 +65,7 @@ use crate::model::records::{
 use crate::resolver::bits::Bits;
 use crate::resolver::moment::PermissionSet;
 use crate::resolver::moment::list::WhyEmpty;
-use crate::resolver::snapshot::names::sealed::Found;
+use crate::resolver::snapshot::names::found::Found;
 use crate::resolver::snapshot::source::Source;
 use crate::resolver::snapshot::{Availability, CompiledTenant, Snapshot, walk};
 

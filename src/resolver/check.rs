@@ -8,7 +8,7 @@ use crate::model::internal_fault::must;
 use crate::model::records::Window;
 use crate::resolver::snapshot::columns::{CHUNK, USUAL};
 use crate::resolver::snapshot::index_entry::EntryRef;
-use crate::resolver::snapshot::names::sealed::{Found, FoundBy, FoundUsual, FoundUsualBy};
+use crate::resolver::snapshot::names::found::{Found, FoundBy, FoundUsual, FoundUsualBy};
 use crate::resolver::snapshot::state::State;
 use crate::resolver::snapshot::user_summaries::{Summary, Windowed};
 use crate::resolver::snapshot::walk;

@@ -13,7 +13,7 @@ use super::columns::USUAL;
 use super::edge::{Edge, NEAR_END};
 use super::entity_rows::{GroupRow, UserRow};
 use super::index_entry::EntryRef;
-use super::names::sealed::Found;
+use super::names::found::Found;
 use super::source::Source;
 use super::state::State;
 use super::user_summaries::Summary;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::sealed::{self, Found, FoundUsual, Scope};
+use super::found::{Found, FoundUsual};
+use super::sealed::{self, Scope};
 use super::{AsUser, External};
 use crate::model::error::Asked;
 use crate::model::records::{UserId, UserKey, UserRecord};

@@ -313,3 +313,25 @@ fn each_permission_is_decided_by_its_own_window_in_a_tenant_with_many_groups() {
     each_permission_is_decided(&[13, 21], 500);
     each_permission_is_decided(&[22, 55], 500);
 }
+
+#[test]
+fn who_can_finds_a_user_with_two_memberships_whose_windows_are_active() {
+    let tenant = Authorizer::in_memory().create_tenant("acme", "Acme").unwrap();
+    let populate = |tx: &Tx| {
+        tx.create_permission("posts:read")?;
+        tx.create_role("reader")?.grant("posts:read")?;
+        for group in ["one", "other"] {
+            tx.create_group(group)?.assign("reader")?;
+        }
+        tx.create_user("alice")?
+            .join_during("one", Window::until(at(20)))?
+            .join_during("other", Window::from(at(10)))?;
+        tx.create_user("bob")?.join_during("one", Window::until(at(10)))?.join_during("other", Window::from(at(20)))?;
+        Ok(())
+    };
+    tenant.update(populate).unwrap();
+    for (day, expected) in [(5, ["alice", "bob"].as_slice()), (15, &["alice"]), (25, &["alice", "bob"])] {
+        let moment = tenant.snapshot().at(at(day));
+        assert_eq!(moment.who_can("posts:read").keys(), expected, "on day {day}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Tests that use internals: random histories (plain, guarded, and with an excess at the beginning), assertions, reviews,
-//! comparisons of states, visits of users, the costs of errors and of long chains, users with many
-//! columns, and broken invariants.
+//! comparisons of states, visits of users, the costs of errors and of long chains, users with many columns, and broken
+//! invariants.
 
 #[cfg(feature = "json")]
 mod assertions;

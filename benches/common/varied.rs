@@ -243,7 +243,7 @@ impl Varied {
             .collect();
         let permissions: HashMap<&str, u32> = slugs.iter().map(String::as_str).zip(0..).collect();
         let roles: HashMap<&str, u32> = document.roles.iter().map(|role| role.slug.as_str()).zip(0..).collect();
-        // A name that is defined nowhere ends the bench: a role that gives less than the document says is another workload.
+        // Panics on an undefined name: a role that gives less is another workload.
         let role = |role: &Granting| {
             let (patterns, named): (Vec<&String>, Vec<&String>) =
                 role.permissions.iter().partition(|granted| granted.contains('*'));

@@ -19,15 +19,7 @@ pub(super) fn documents<const N: usize>(table: &mut Table, workload: &Workload<N
     let text = workload.tenant.snapshot().export().unwrap().to_json();
     println!("     a document of {} bytes", text.len());
     let mut race = table.race("P12", &format!("import/{}", workload.size.name));
-    race.enter("rolecall", || {
-        let authorizer = FixedStore::new(Arc::from([])).authorizer(None);
-        let start = Instant::now();
-        let document = Document::from_json(text.as_bytes()).unwrap();
-        let tenant = authorizer.import(&document).unwrap();
-        let took = start.elapsed();
-        assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1);
-        nanos(took)
-    });
+    race.enter("rolecall", || import(&text));
     race.enter("serde_json", || {
         let start = Instant::now();
         let parsed: PlainDocument = black_box(serde_json::from_str(&text).unwrap());
@@ -47,15 +39,8 @@ pub(super) fn replacing<const N: usize>(table: &mut Table, workload: &Workload<N
     }
     let tenant = FixedStore::new(Arc::clone(&workload.records)).open(None);
     let text = tenant.snapshot().export().unwrap().to_json();
-    let renamed = |name: &str| {
-        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let users = json["users"].as_array_mut().unwrap();
-        let step = users.len() / 10;
-        users.iter_mut().step_by(step).take(10).for_each(|user| user["name"] = name.into());
-        json.to_string()
-    };
     // The turns alternate between the two, so that there are always ten differences.
-    let mut documents = ["Ada", "Grace"].map(renamed).into_iter().cycle();
+    let mut documents = ["Ada", "Grace"].map(|name| with_ten_users_renamed(&text, name)).into_iter().cycle();
     let store = FixedStore::new(Arc::clone(&workload.records));
     let mut race = table.race("P21", &format!("replace/{}", workload.size.name));
     race.enter("replace", || {
@@ -67,15 +52,7 @@ pub(super) fn replacing<const N: usize>(table: &mut Table, workload: &Workload<N
         assert_eq!(updated.changes.len(), 10);
         nanos(took)
     });
-    race.enter("import", || {
-        let authorizer = FixedStore::new(Arc::from([])).authorizer(None);
-        let start = Instant::now();
-        let document = Document::from_json(text.as_bytes()).unwrap();
-        let imported = authorizer.import(&document).unwrap();
-        let took = start.elapsed();
-        assert_eq!(imported.now().users(&rolecall::PageRequest::of(1)).items.len(), 1);
-        nanos(took)
-    });
+    race.enter("import", || import(&text));
     race.enter("read_json", || {
         let start = Instant::now();
         let document = black_box(Document::from_json(text.as_bytes()).unwrap());
@@ -95,6 +72,26 @@ pub(super) fn replacing<const N: usize>(table: &mut Table, workload: &Workload<N
     for other in ["import", "load", "read_json"] {
         race.ratio("P21", "replace", other, Goal::None);
     }
+}
+
+/// Imports a document into an empty store. Returns the nanoseconds, with reading the JSON.
+fn import(text: &str) -> f64 {
+    let authorizer = FixedStore::new(Arc::from([])).authorizer(None);
+    let start = Instant::now();
+    let document = Document::from_json(text.as_bytes()).unwrap();
+    let tenant = authorizer.import(&document).unwrap();
+    let took = start.elapsed();
+    assert_eq!(tenant.now().users(&rolecall::PageRequest::of(1)).items.len(), 1);
+    nanos(took)
+}
+
+/// The document, where ten users have this name.
+pub(super) fn with_ten_users_renamed(text: &str, name: &str) -> String {
+    let mut json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let users = json["users"].as_array_mut().unwrap();
+    let step = users.len() / 10;
+    users.iter_mut().step_by(step).take(10).for_each(|user| user["name"] = name.into());
+    json.to_string()
 }
 
 /// The structs that an application would write.

@@ -28,6 +28,7 @@ use crate::common::fixed_store::FixedStore;
 use crate::common::organisation::{M, S, is_wanted, now};
 use crate::common::records::{permission_id, role_id};
 
+use crate::documents::with_ten_users_renamed;
 use crate::restrictions::{bind, separate};
 use crate::table::{Goal, Table};
 use crate::varied::{Asked, Variation, Varied, documents};
@@ -101,11 +102,7 @@ impl Subject {
     /// The tenant as a document in which ten users have this name.
     fn renamed(&self, name: &str) -> Document {
         let exported = self.tenant.snapshot().export().unwrap().to_json();
-        let mut json: serde_json::Value = serde_json::from_str(&exported).unwrap();
-        let users = json["users"].as_array_mut().unwrap();
-        let step = users.len() / 10;
-        users.iter_mut().step_by(step).take(10).for_each(|user| user["name"] = name.into());
-        Document::from_json(json.to_string().as_bytes()).unwrap()
+        Document::from_json(with_ten_users_renamed(&exported, name).as_bytes()).unwrap()
     }
 
     /// Four empty groups are below groups of the organisation. The administrator is a member of them.
@@ -339,7 +336,12 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
     let before = lines.iter().any(|(what, _)| wanted(what)).then(|| [content(plain), content(varied)]);
     for (what, draw) in lines {
         if wanted(what) {
-            changed(table, what, varied, [plain, varied].map(|s| draw(ChangeSampler::new(&s.tenant, &s.varied))));
+            compare_changes(
+                table,
+                what,
+                varied,
+                [plain, varied].map(|s| draw(ChangeSampler::new(&s.tenant, &s.varied))),
+            );
         }
     }
     creations(table, plain, varied);
@@ -349,7 +351,7 @@ fn changes(table: &Table, plain: &Subject, varied: &Subject) {
 }
 
 /// Compares the same kind of change in both. If it affects another number of groups, there is a line for each group, too.
-fn changed(table: &Table, what: &str, varied: &Subject, drawn: [Changes<'_>; 2]) {
+fn compare_changes(table: &Table, what: &str, varied: &Subject, drawn: [Changes<'_>; 2]) {
     let variation = varied.variation;
     let name = format!("{}/{what}", variation.name);
     if drawn.iter().any(Changes::is_empty) {

@@ -53,6 +53,7 @@ fn allows_indexed(state: &State, user: EntryRef<'_>, permission: u32, when: &Whe
     if let Some((first, complete)) = user.always() {
         let mut given = state.columns.any_of_usual(first, permission);
         let ends_in_first = first[USUAL - 1] == 0;
+        // One branch for both, as below.
         if user.has_parts() && !(given | ends_in_first) {
             given = state.columns.any_of_chunks(false, user.chunks_after(first), permission);
         }

@@ -126,9 +126,9 @@ fn a20_advanced_rebuilt_and_reference_agree_after_every_step() {
     let one = |(history, bound): (Vec<Vec<Call>>, RowBound)| {
         let mut present = History::new(bound);
         match history.len() % 4 {
-            // Tiles have two ranges.
+            // Above 128 columns, there are two ranges of tiles.
             1 => present.leave_free_columns(130),
-            // Some columns do not fit in a summary.
+            // Above column 255, a summary has no room.
             2 => present.leave_free_columns(257),
             _ => {}
         }

@@ -74,42 +74,7 @@ pub(crate) fn verify(state: &State) {
     externals(&state.groups);
     externals(&state.users);
     ends(state);
-    for (number, user) in live(&state.users) {
-        let summary = UserSummary::of(user, &state.columns);
-        reach(match &summary {
-            UserSummary::Absent => "an absent user",
-            UserSummary::Suspended => "a suspended user",
-            UserSummary::Wide if columns_of(state, user).any(|column| column > HIGHEST) => {
-                "a user with a column beyond those of a summary"
-            }
-            UserSummary::Wide => "a user with more sources than a summary has",
-            UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
-                (0, 0..=USUAL) => "a user with few sources",
-                (0, _) => "a user with many sources",
-                _ if state.index_entry(user.record.id.as_uuid()).and_then(EntryRef::steady).is_some() => {
-                    "a user of whom the index entry says what is active in a span of time"
-                }
-                (_, 0..USUAL) => "a user with few windows",
-                _ => "a user with many sources and windows",
-            },
-        });
-        assert_eq!(state.summaries.read(number), summary, "I11");
-        let id = user.record.id.as_uuid();
-        assert!(state.index_entry(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
-        reach(match state.user_index.width() {
-            // A load would have chosen another width for more than one such user in eight.
-            Width::HalfLine if matches!(&summary, UserSummary::Held(held) if held.columns.len() > USUAL) => {
-                if user.sources().all(|(_, edge)| edge.window.is_always()) {
-                    "an index entry of half a line without all columns"
-                } else {
-                    "an index entry of half a line without all columns, some of them held within windows"
-                }
-            }
-            Width::HalfLine => "an index entry of half a line",
-            Width::Line => "an index entry of a line",
-            Width::TwoLines => "an index entry of two lines",
-        });
-    }
+    live(&state.users).for_each(|(number, user)| summary(state, number, user));
     // One page more than there are permissions.
     let permissions = (live(&state.permissions).map(|(n, _)| n).max().unwrap_or(0) / 64 + 2) * 64;
     let grantable: Bits = (0..permissions).filter(|n| state.permission_is_grantable(*n)).collect();
@@ -137,6 +102,44 @@ pub(crate) fn verify(state: &State) {
     pattern_index.sort_unstable();
     pattern_index.dedup();
     assert_eq!(state.pattern_index.items(), pattern_index, "a role is indexed under the prefixes of its patterns");
+}
+
+/// The summary of a user, and the index entry that copies it.
+fn summary(state: &State, number: u32, user: &UserRow) {
+    let summary = UserSummary::of(user, &state.columns);
+    reach(match &summary {
+        UserSummary::Absent => "an absent user",
+        UserSummary::Suspended => "a suspended user",
+        UserSummary::Wide if columns_of(state, user).any(|column| column > HIGHEST) => {
+            "a user with a column beyond those of a summary"
+        }
+        UserSummary::Wide => "a user with more sources than a summary has",
+        UserSummary::Held(held) => match (held.windows.len(), held.columns.len()) {
+            (0, 0..=USUAL) => "a user with few sources",
+            (0, _) => "a user with many sources",
+            _ if state.index_entry(user.record.id.as_uuid()).and_then(EntryRef::steady).is_some() => {
+                "a user of whom the index entry says what is active in a span of time"
+            }
+            (_, 0..USUAL) => "a user with few windows",
+            _ => "a user with many sources and windows",
+        },
+    });
+    assert_eq!(state.summaries.read(number), summary, "I11");
+    let id = user.record.id.as_uuid();
+    assert!(state.index_entry(id).is_some_and(|entry| entry.is_of(id, number, &summary)), "I11: {summary:?}");
+    reach(match state.user_index.width() {
+        // A load would have chosen another width for more than one such user in eight.
+        Width::HalfLine if matches!(&summary, UserSummary::Held(held) if held.columns.len() > USUAL) => {
+            if user.sources().all(|(_, edge)| edge.window.is_always()) {
+                "an index entry of half a line without all columns"
+            } else {
+                "an index entry of half a line without all columns, some of them held within windows"
+            }
+        }
+        Width::HalfLine => "an index entry of half a line",
+        Width::Line => "an index entry of a line",
+        Width::TwoLines => "an index entry of two lines",
+    });
 }
 
 /// The columns of everything that a user holds.

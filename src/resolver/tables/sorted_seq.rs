@@ -418,10 +418,22 @@ mod tests {
         heights[0] + 1
     }
 
+    /// How many items `fold` goes through after so many calls of `next`, all of them ascending.
+    fn folded(order: &SortedSeq<(u32, u32)>, passed: usize) -> usize {
+        let mut items = order.iter();
+        items.by_ref().take(passed).for_each(drop);
+        let (count, _) = items.fold((0, None), |(count, last), item| {
+            assert!(last.is_none_or(|last| last < item.0), "ascending");
+            (count + 1, Some(item.0))
+        });
+        count
+    }
+
     fn same(order: &SortedSeq<Item>, model: &BTreeMap<u32, u32>) -> bool {
         order.root.as_deref().map_or(0, height) <= 4
             && order.len() == model.len()
             && order.iter().copied().eq(model.iter().map(|(key, value)| (*key, *value)))
+            && (0..3).all(|passed| folded(order, passed) == model.len().saturating_sub(passed))
     }
 
     proptest! {

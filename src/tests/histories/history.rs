@@ -39,7 +39,7 @@ pub(crate) struct History {
     pub(crate) present: Arc<CompiledTenant>,
     /// Another process, which follows the commits and sometimes loads the tenant anew.
     follower: Arc<CompiledTenant>,
-    /// The last source that had a column.
+    /// The last source of each column.
     columns: BTreeMap<u32, Source>,
 }
 
@@ -80,7 +80,7 @@ impl History {
         let _ = Tx::run(self.draft(), create).unwrap();
     }
 
-    /// Columns that groups had which are deleted. The next groups and roles have them, beginning with the last one.
+    /// Creates and deletes groups, so that their columns are free. The next groups and roles reuse them, the last one first.
     pub(super) fn leave_free_columns(&mut self, count: usize) {
         let create = |tx: &Tx| (0..count).try_for_each(|n| tx.create_group(&format!("gap:{n}"))?.done());
         let delete = |tx: &Tx| (0..count).try_for_each(|n| tx.delete_group(format!("gap:{n}")));
